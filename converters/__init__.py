@@ -1,0 +1,1 @@
+"""The steps of the pipeline, in both directions, and the file formats."""

@@ -1,0 +1,1 @@
+"""One SDTM domain, one file; each reads like the specification."""

@@ -1,0 +1,1 @@
+"""Sample trials: design, synthetic participants, and what they convert to."""

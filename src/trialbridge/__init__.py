@@ -1,0 +1,1 @@
+"""The shared core: FHIR and SDTM, both ways, from one declaration."""
