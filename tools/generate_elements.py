@@ -32,44 +32,6 @@ PACKAGES = {"R4B": "fhir.resources.R4B", "R5": "fhir.resources"}
 
 COLUMNS = ("versions", "type", "element", "fhir_type", "min", "max", "choice", "order", "codes")
 
-# Element types that came with R4B: no R4 element has them.
-R4B_ADDED = frozenset({"CodeableReference", "RatioRange"})
-
-# The value sets that fhir.resources cuts short.
-OBSERVATION_STATUS = "registered preliminary final amended corrected cancelled entered-in-error unknown"
-ENCOUNTER_STATUS = "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown"
-WHOLE = {
-    ("R4B", "Device.udiCarrier.entryType"): "barcode rfid manual card self-reported unknown",
-    ("R4B", "DiagnosticReport.status"): (
-        "registered partial preliminary final amended corrected appended cancelled entered-in-error unknown"
-    ),
-    ("R5", "DiagnosticReport.status"): (
-        "registered partial preliminary modified final amended corrected appended cancelled entered-in-error "
-        "unknown"
-    ),
-    ("R4B", "Encounter.status"): ENCOUNTER_STATUS,
-    ("R4B", "Encounter.statusHistory.status"): ENCOUNTER_STATUS,
-    ("R4B", "Observation.status"): OBSERVATION_STATUS,
-    ("R5", "Observation.status"): OBSERVATION_STATUS,
-    ("R4B", "Questionnaire.item.type"): (
-        "group display question boolean decimal integer date dateTime time string text url choice "
-        "open-choice attachment reference quantity"
-    ),
-    ("R5", "Questionnaire.item.type"): (
-        "group display question boolean decimal integer date dateTime time string text url coding "
-        "attachment reference quantity"
-    ),
-    ("R4B", "ServiceRequest.intent"): (
-        "proposal plan directive order original-order reflex-order filler-order instance-order option"
-    ),
-    ("R5", "ServiceRequest.intent"): (
-        "proposal plan directive order original-order reflex-order filler-order instance-order option"
-    ),
-}
-
-# As fhir.resources writes it; a boolean is Python's own.
-TYPE = re.compile(r"fhirtypes\.(\w+)Type\b|\b(bool)\b")
-
 
 class Row(NamedTuple):
     """What one version says of one element; `order` stands apart, for versions agree on all but that."""
@@ -81,6 +43,59 @@ class Row(NamedTuple):
     max: str
     choice: str
     codes: str
+
+
+# What came with R4B, so that R4 has it not: types, and one choice of PlanDefinition and ActivityDefinition.
+# EvidenceVariable was made anew in R4B; R4's own is not in the table.
+R4B_ADDED = re.compile(r"(CodeableReference|RatioRange|EvidenceVariable.*|subjectCanonical)")
+
+# What R4 has and R4B has not.
+R4_ONLY = Row("Extension", "valueMeta", "Meta", "0", "1", "value[x]", "")
+
+# Required value sets that fhir.resources cuts short with a "+" or leaves out, and one that is not required.
+WHOLE_IN_BOTH = {
+    "Observation.status": "registered preliminary final amended corrected cancelled entered-in-error unknown",
+    "ServiceRequest.intent": (
+        "proposal plan directive order original-order reflex-order filler-order instance-order option"
+    ),
+    "Expression.language": "",
+}
+QUANTITIES = ("Age", "Count", "Distance", "Duration", "Quantity")
+WHOLE = {
+    "R4B": WHOLE_IN_BOTH
+    | {f"{name}.comparator": "< <= >= >" for name in QUANTITIES}
+    | dict.fromkeys(
+        ("Encounter.status", "Encounter.statusHistory.status"),
+        "planned arrived triaged in-progress onleave finished cancelled entered-in-error unknown",
+    )
+    | {
+        "Device.udiCarrier.entryType": "barcode rfid manual card self-reported unknown",
+        "DiagnosticReport.status": (
+            "registered partial preliminary final amended corrected appended cancelled "
+            "entered-in-error unknown"
+        ),
+        "Questionnaire.item.type": (
+            "group display question boolean decimal integer date dateTime time string text url choice "
+            "open-choice attachment reference quantity"
+        ),
+    },
+    "R5": WHOLE_IN_BOTH
+    | {f"{name}.comparator": "< <= >= > ad" for name in QUANTITIES}
+    | {
+        "Bundle.entry.search.mode": "match include outcome",
+        "DiagnosticReport.status": (
+            "registered partial preliminary modified final amended corrected appended cancelled "
+            "entered-in-error unknown"
+        ),
+        "Questionnaire.item.type": (
+            "group display question boolean decimal integer date dateTime time string text url coding "
+            "attachment reference quantity"
+        ),
+    },
+}
+
+# As fhir.resources writes it; a boolean is Python's own.
+TYPE = re.compile(r"fhirtypes\.(\w+)Type\b|\b(bool)\b")
 
 
 def annotation(model: type, field: str) -> str:
@@ -169,19 +184,26 @@ class Models:
         return Row(type_name, element, fhir_type, "01"[bool(required)], "1*"[many], choice, codes)
 
     def codes(self, path: str, extra: dict[str, Any]) -> str:
-        """Return the codes of a required binding; fhir.resources cuts some lists short with a ``+``."""
-        codes = " ".join(extra.get("enum_values", ()))
-        return WHOLE[self.version, path] if codes.endswith("+") else codes
+        """Return the codes of a required binding, never a part of them."""
+        codes = WHOLE[self.version].get(path, " ".join(extra.get("enum_values", ())))
+        if codes.endswith(("+", "etc.")):
+            raise LookupError("codes cut short", path)
+        return codes
+
+
+def in_r4(row: Row) -> bool:
+    """Return whether an element of R4B is one of R4 too."""
+    return not any(R4B_ADDED.fullmatch(name) for name in (row.type, row.element, row.fhir_type))
 
 
 def gather() -> dict[Row, dict[str, int]]:
     """Return every row with the versions it holds for, and its order in each."""
     gathered: dict[Row, dict[str, int]] = {}
-    for release in PACKAGES:
-        for row, order in Models(release).rows():
-            if release == "R4B" and row.fhir_type not in R4B_ADDED:
-                gathered.setdefault(row, {})["R4"] = order
-            gathered.setdefault(row, {})[release] = order
+    for row, order in Models("R4B").rows():
+        gathered[row] = {"R4": order, "R4B": order} if in_r4(row) else {"R4B": order}
+    gathered[R4_ONLY] = {"R4": sum(row.type == R4_ONLY.type for row in gathered)}
+    for row, order in Models("R5").rows():
+        gathered.setdefault(row, {})["R5"] = order
     return gathered
 
 
