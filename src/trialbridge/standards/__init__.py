@@ -1,0 +1,39 @@
+"""What the standards say, as facts: the datasets and variables of SDTMIG, and CDISC controlled terminology.
+
+The tables are generated (``tools/generate_standards.py``), are read when first asked for, and carry neither
+notes nor definitions. Only ``keys.tsv`` is written by hand: the IG's tables do not hold natural keys.
+"""
+
+from __future__ import annotations
+
+from trialbridge.standards.guide import DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
+from trialbridge.standards.terminology import (
+    CT_VERSIONS,
+    DEFAULT_CT,
+    DEFINE_XML_CT,
+    Codelist,
+    CodelistFacts,
+    Term,
+    codelist,
+    codelists,
+    name_of_test,
+    paired,
+)
+
+__all__ = [
+    "CT_VERSIONS",
+    "DEFAULT_CT",
+    "DEFINE_XML_CT",
+    "Codelist",
+    "CodelistFacts",
+    "DatasetFacts",
+    "Term",
+    "VariableFacts",
+    "codelist",
+    "codelists",
+    "ig_datasets",
+    "ig_variables",
+    "keys",
+    "name_of_test",
+    "paired",
+]

@@ -1,0 +1,24 @@
+"""The rows of the tables that this package ships."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+
+def data(name: str) -> bytes:
+    """Return the bytes of a shipped file."""
+    return files("trialbridge.standards").joinpath(name).read_bytes()
+
+
+def rows(name: str) -> Iterator[list[str]]:
+    """Yield the rows of a shipped table, below its comments and its columns.
+
+    Example:
+        >>> next(rows("keys.tsv"))
+        ['AE', 'STUDYID USUBJID AEDECOD AETERM AESTDTC']
+    """
+    lines = (line for line in data(name).decode().splitlines() if not line.startswith("#"))
+    next(lines)
+    for line in lines:
+        yield line.split("\t")

@@ -1,0 +1,277 @@
+"""CDISC controlled terminology: its codelists, their terms, and which list decodes which.
+
+All versions stand in one compressed file; a codelist is unpacked when it is first asked for.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property, lru_cache
+from typing import NamedTuple
+
+from trialbridge.errors import TermError
+from trialbridge.standards.guide import ig_datasets, ig_variables
+from trialbridge.standards.tables import data, rows
+
+CT_VERSIONS: tuple[str, ...] = ("2025-03-28", "2026-03-27")
+"""Releases of SDTM controlled terminology, oldest first."""
+
+DEFAULT_CT = "2026-03-27"
+
+DEFINE_XML_CT = "define-xml-2026-03-27"
+"""The release of Define-XML terminology, such as origins and observation classes."""
+
+# Domains that have one codelist per instrument: what the names of those codelists end in.
+_INSTRUMENTS = {
+    "FTTESTCD": "Functional Test Test Code",
+    "QSTESTCD": "Questionnaire Test Code",
+    "RSTESTCD": "Clinical Classification Test Code",
+}
+
+
+class Term(NamedTuple):
+    """One term of a codelist.
+
+    Attributes:
+        code: NCI code.
+        submission_value: The value that is submitted.
+        synonyms: CDISC synonyms.
+        preferred_term: NCI preferred term.
+    """
+
+    code: str
+    submission_value: str
+    synonyms: tuple[str, ...]
+    preferred_term: str
+
+
+class CodelistFacts(NamedTuple):
+    """What is known of a codelist without its terms.
+
+    Attributes:
+        code: NCI code.
+        name: Such as ``Laboratory Test Code``.
+        submission_value: Such as ``LBTESTCD``.
+        extensible: Whether a sponsor may add terms.
+        terms: How many terms it has.
+        paired: NCI code of the codelist with the same concepts, as names for codes or codes for names.
+    """
+
+    code: str
+    name: str
+    submission_value: str
+    extensible: bool
+    terms: int
+    paired: str
+
+
+@dataclass(frozen=True, eq=False)
+class Codelist:
+    """One codelist of one version, with its terms in the order of their submission values.
+
+    Example:
+        >>> sex = codelist("SEX")
+        >>> "F" in sex, "Female" in sex
+        (True, False)
+        >>> sex.find("female").submission_value
+        'F'
+    """
+
+    code: str
+    name: str
+    submission_value: str
+    extensible: bool
+    terms: tuple[Term, ...]
+
+    def __contains__(self, submission_value: object) -> bool:
+        return submission_value in self._by_value
+
+    def term(self, submission_value: str) -> Term | None:
+        """Return the term with exactly this submission value."""
+        return self._by_value.get(submission_value)
+
+    def by_code(self, code: str) -> Term | None:
+        """Return the term with this NCI code."""
+        return self._by_code.get(code)
+
+    def find(self, text: str) -> Term | None:
+        """Return the one term that `text` names; none when no term does, or more than one.
+
+        A submission value goes before its spelling in other case, and that before the other names.
+        """
+        exact = self.term(text)
+        if exact is not None:
+            return exact
+        folded = text.strip().casefold()
+        found = self._by_folded_value.get(folded) or self._by_other_name.get(folded) or set()
+        return next(iter(found)) if len(found) == 1 else None
+
+    @cached_property
+    def _by_value(self) -> Mapping[str, Term]:
+        return {term.submission_value: term for term in self.terms}
+
+    @cached_property
+    def _by_code(self) -> Mapping[str, Term]:
+        return {term.code: term for term in self.terms}
+
+    @cached_property
+    def _by_folded_value(self) -> Mapping[str, set[Term]]:
+        return _gather((term.submission_value, term) for term in self.terms)
+
+    @cached_property
+    def _by_other_name(self) -> Mapping[str, set[Term]]:
+        return _gather((name, term) for term in self.terms for name in (*term.synonyms, term.preferred_term))
+
+
+def codelist(code_or_submission_value: str, ct: str = DEFAULT_CT) -> Codelist:
+    """Return a codelist by its NCI code or its submission value.
+
+    Args:
+        code_or_submission_value: Such as ``C66731`` or ``SEX``.
+        ct: One of `CT_VERSIONS`, or `DEFINE_XML_CT`.
+
+    Raises:
+        TermError: There is no such codelist, or no such version.
+
+    Example:
+        >>> codelist("C66731").submission_value
+        'SEX'
+        >>> codelist("UNIT").extensible
+        True
+    """
+    return _codelist(_entry(code_or_submission_value, ct).facts.code, ct)
+
+
+@cache
+def codelists(ct: str = DEFAULT_CT) -> tuple[CodelistFacts, ...]:
+    """Return what is known of every codelist, without its terms.
+
+    Raises:
+        TermError: There is no such version.
+
+    Example:
+        >>> [facts.name for facts in codelists() if facts.submission_value == "LBTESTCD"]
+        ['Laboratory Test Code']
+    """
+    return tuple({entry.facts.code: entry.facts for entry in _index(ct).values()}.values())
+
+
+def paired(codelist_code: str, ct: str = DEFAULT_CT) -> str | None:
+    """Return the code of the codelist that holds the same concepts as names for codes, or as codes for names.
+
+    Raises:
+        TermError: There is no such codelist, or no such version.
+
+    Example:
+        >>> paired("C65047"), paired("C67154"), paired("C66731")
+        ('C67154', 'C65047', None)
+    """
+    return _entry(codelist_code, ct).facts.paired or None
+
+
+def name_of_test(variable: str, submission_value: str, ct: str = DEFAULT_CT) -> str | None:
+    """Return the decode of a test code: the term of the paired codelist that has the same NCI code.
+
+    Args:
+        variable: The variable with the code, such as ``LBTESTCD`` or ``TSPARMCD``.
+        submission_value: Its value.
+        ct: Version of the terminology.
+
+    Returns:
+        None where no codelist of the variable has the value, or where two instruments decode it differently.
+
+    Example:
+        >>> name_of_test("LBTESTCD", "GLUC")
+        'Glucose'
+        >>> name_of_test("QSTESTCD", "EQ5D0201")
+        'EQ5D02-Mobility'
+    """
+    found = {
+        name for code in _codelists_of_tests(variable, ct) if (name := _decode(code, submission_value, ct))
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+class _Entry(NamedTuple):
+    """A codelist, and where its terms stand: bytes of the file, then bytes of the unpacked member."""
+
+    facts: CodelistFacts
+    offset: int
+    size: int
+    start: int
+    length: int
+
+
+@cache
+def _index(ct: str) -> Mapping[str, _Entry]:
+    found: dict[str, _Entry] = {}
+    for version, code, name, value, extensible, terms, other, *place in rows("_codelists.tsv"):
+        if version == ct:
+            facts = CodelistFacts(code, name, value, extensible == "Y", int(terms), other)
+            found[code] = found[value] = _Entry(facts, *map(int, place))
+    if not found:
+        raise TermError("", "", ct)
+    return found
+
+
+def _entry(code_or_submission_value: str, ct: str) -> _Entry:
+    found = _index(ct).get(code_or_submission_value)
+    if found is None:
+        raise TermError(code_or_submission_value, "", ct)
+    return found
+
+
+@cache
+def _file() -> bytes:
+    return data("_terms.tsv.gz")
+
+
+@lru_cache(maxsize=8)
+def _member(offset: int, size: int) -> bytes:
+    return gzip.decompress(_file()[offset : offset + size])
+
+
+@cache
+def _codelist(code: str, ct: str) -> Codelist:
+    facts, offset, size, start, length = _index(ct)[code]
+    lines = _member(offset, size)[start : start + length].decode()
+    return Codelist(*facts[:4], tuple(_terms(lines, ct)))
+
+
+def _terms(lines: str, ct: str) -> Iterator[Term]:
+    for line in lines.splitlines():
+        _, versions, code, submission_value, synonyms, preferred_term = line.split("\t")
+        if ct in versions.split(" "):
+            yield Term(
+                code, submission_value, tuple(synonyms.split("; ")) if synonyms else (), preferred_term
+            )
+
+
+def _gather(pairs: Iterator[tuple[str, Term]]) -> Mapping[str, set[Term]]:
+    found: dict[str, set[Term]] = {}
+    for text, term in pairs:
+        found.setdefault(text.casefold(), set()).add(term)
+    return found
+
+
+@cache
+def _governed() -> Mapping[str, tuple[str, ...]]:
+    return {variable.name: variable.codelists for name in ig_datasets() for variable in ig_variables(name)}
+
+
+@cache
+def _codelists_of_tests(variable: str, ct: str) -> tuple[str, ...]:
+    index = _index(ct)
+    of_guide = (code for code in _governed().get(variable, ()) if code in index)
+    ending = _INSTRUMENTS.get(variable)
+    of_instruments = (facts.code for facts in codelists(ct) if ending and facts.name.endswith(ending))
+    return (*of_guide, *of_instruments)
+
+
+def _decode(code: str, submission_value: str, ct: str) -> str | None:
+    other = paired(code, ct)
+    term = codelist(code, ct).term(submission_value)
+    decode = codelist(other, ct).by_code(term.code) if other and term else None
+    return decode.submission_value if decode else None
