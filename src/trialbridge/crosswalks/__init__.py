@@ -1,0 +1,12 @@
+"""Crosswalks between the codes that FHIR carries and CDISC controlled terminology.
+
+Each table is a file beside this one whose first line says what it holds, on what basis, and for which version
+of the terminology. LOINC codes are used under the LOINC licence (https://loinc.org/license).
+"""
+
+from __future__ import annotations
+
+from trialbridge.crosswalks.tables import Crosswalk, LoincRow, crosswalk, loinc
+from trialbridge.crosswalks.unit_terms import to_cdisc_unit, to_ucum
+
+__all__ = ["Crosswalk", "LoincRow", "crosswalk", "loinc", "to_cdisc_unit", "to_ucum"]

@@ -1,0 +1,99 @@
+"""One resource's text to its Struct: strictly first, then leniently, then without the elements that are wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from trialbridge.converters.census import Census, count_undefined
+from trialbridge.converters.fhir_json import NOT_JSON, json_finding
+from trialbridge.findings import Finding, Severity
+from trialbridge.readers import Reader
+
+Row = msgspec.Struct
+_STEP = re.compile(r"\.?([A-Za-z_][A-Za-z0-9_]*)|\[(\d+)\]")
+_PLACE = re.compile(r" - at `\$(?P<path>[^`]*)`$")
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_MOST_MENDS = 50
+
+
+def decode_batch(reader: Reader, data: list[bytes], source: str, census: Census) -> tuple[list[Row | None], list[Finding]]:
+    """Return the Structs of a batch, none for a resource that is no JSON, and what was found on the way."""
+    try:
+        return list(map(reader.strict.decode, data)), []
+    except (msgspec.DecodeError, *NOT_JSON):
+        findings: list[Finding] = []
+        return [_decode(reader, one, source, census, findings) for one in data], findings
+
+
+def _decode(reader: Reader, data: bytes, source: str, census: Census, findings: list[Finding]) -> Row | None:
+    try:
+        found: Row = reader.strict.decode(data)
+    except NOT_JSON as error:
+        if not isinstance(error, msgspec.ValidationError):
+            findings.append(json_finding(source, 0, error, data=data))
+            return None
+    else:
+        return found
+    if reader.counted:
+        count_undefined(reader.kind, reader.version, msgspec.json.decode(data), census)
+    return _mended(reader, data, source, findings)
+
+
+def _mended(reader: Reader, data: bytes, source: str, findings: list[Finding]) -> Row | None:
+    for _ in range(_MOST_MENDS):
+        try:
+            found: Row = reader.lenient.decode(data)
+        except msgspec.ValidationError as error:
+            place = _PLACE.search(str(error))
+            path = place["path"] if place else ""
+            value, data = _without(data, path)
+            findings.append(_finding(reader, data, source, path, str(error), value))
+            if not path:
+                return None
+        else:
+            return found
+    return None
+
+
+def _finding(reader: Reader, data: bytes, source: str, path: str, problem: str, value: str) -> Finding:
+    name = _id_of(data)
+    sentence = f"{_PLACE.sub('', problem)}; this element was not read".replace("`", "")
+    return Finding(
+        Severity.ERROR,
+        "element-type",
+        sentence,
+        resource=f"{reader.kind}/{name}" if name else reader.kind,
+        path=reader.kind + path,
+        source=source,
+        value=value[:80],
+    )
+
+
+def _id_of(data: bytes) -> str:
+    try:
+        return msgspec.json.decode(_OBJECT.decode(data).get("id", b'""'), type=str)
+    except msgspec.DecodeError:
+        return ""
+
+
+def _without(data: bytes, path: str) -> tuple[str, bytes]:
+    """Return the element at `path`, and the text without it; numbers elsewhere stay as written."""
+    steps = [name or int(number) for name, number in _STEP.findall(path)]
+    if not steps:
+        return data[:80].decode("utf-8", "replace"), data
+    return _cut(data, steps)
+
+
+def _cut(data: bytes | msgspec.Raw, steps: list[Any]) -> tuple[str, bytes]:
+    step, rest = steps[0], steps[1:]
+    whole: Any = (_ARRAY if isinstance(step, int) else _OBJECT).decode(data)
+    if rest:
+        value, mended = _cut(whole[step], rest)
+        whole[step] = msgspec.Raw(mended)
+    else:
+        value = bytes(whole.pop(step)).decode("utf-8", "replace")
+    return value, msgspec.json.encode(whole)

@@ -1,0 +1,283 @@
+"""FHIR text to Arrow: any piece of any source, in any order, without knowing a subject.
+
+Each resource type becomes one table, with a column for each path that a mapping reads and with the pointers
+that lead back to the source; components and answers become tables of their own, whose ``_parent`` is the
+``_uid`` of their resource.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.converters.census import Census, Counter, count, counter
+from trialbridge.converters.decode import decode_batch
+from trialbridge.converters.read_fhir import Batch
+from trialbridge.elements import Version, resource_types
+from trialbridge.findings import Finding
+from trialbridge.readers import Reader, reader
+from trialbridge.registry import Paths
+from trialbridge.shapes import NO_TEXT, Position
+from trialbridge.versions import differs, sniff
+
+Key = tuple[str, str]
+"""Resource type and unit: ``("Observation", "component")``."""
+
+Row = msgspec.Struct
+FLUSH = 8192
+POINTERS: Mapping[str, pa.DataType] = {
+    "_uid": pa.int64(),
+    "_source": pa.int32(),
+    "_position": pa.int64(),
+    "_within": pa.string(),
+    "_scope": pa.string(),
+    "_url": pa.string(),
+    "_parent": pa.string(),
+    "_hash": pa.int64(),
+    "_version": pa.string(),
+}
+UNIT_POINTERS: Mapping[str, pa.DataType] = {"_parent": pa.int64(), "_item": pa.string()}
+_WIRES: Mapping[str, pa.DataType] = {"text": pa.string(), "raw": pa.string(), "bool": pa.string()}
+_TRUTH = {True: "true", False: "false", None: None}
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Everything that is compiled for a run, made once a process.
+
+    Attributes:
+        paths: Resource type -> unit -> paths, see `registry.paths_by_type`.
+        release: The FHIR release of the input where it is known; else each resource is looked at.
+    """
+
+    paths: Mapping[str, Paths]
+    release: Version | None = None
+    _readers: dict[tuple[str, Version], tuple[Reader, Counter]] = field(default_factory=dict)
+
+    def reader(self, kind: str, version: Version) -> tuple[Reader, Counter]:
+        """Return the reader of a type and its counting plan."""
+        if (kind, version) not in self._readers:
+            made = reader(kind, version, self.paths.get(kind))
+            self._readers[kind, version] = made, counter(made.position, kind)
+        return self._readers[kind, version]
+
+    @cached_property
+    def types(self) -> frozenset[str]:
+        """The types that some release defines."""
+        return resource_types("R4") | resource_types("R4B") | resource_types("R5")
+
+    def versions(self, kind: str, data: Sequence[bytes]) -> list[Version]:
+        """Return the release of each resource: looked at only where the releases differ."""
+        known = self.release or ("R4" if kind in resource_types("R4") else "R5")
+        if self.release or not differs(kind):
+            return [known] * len(data)
+        return [sniff(kind, one, known) for one in data]
+
+
+@dataclass
+class Table:
+    """Columns that grow, and become record batches."""
+
+    wires: Mapping[str, str]
+    pointers: Mapping[str, pa.DataType]
+    columns: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    batches: list[pa.RecordBatch] = field(default_factory=list)
+
+    def grown(self) -> None:
+        """Turn what there is into a record batch where it is enough for one."""
+        if len(self.columns["_parent"]) >= FLUSH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Turn what there is into a record batch."""
+        rows = len(self.columns["_parent"])
+        if rows:
+            arrays = {name: pa.array(self.columns[name], kind) for name, kind in self.pointers.items()}
+            for name, wired in self.wires.items():
+                arrays[name] = _array(self.columns.get(name) or [None] * rows, wired)
+            self.batches.append(pa.RecordBatch.from_pydict(arrays))
+            self.columns = defaultdict(list)
+
+
+def _array(values: list[Any], wired: str) -> pa.Array:
+    if wired.endswith("[]"):
+        kind = wired.removesuffix("[]")
+        return pa.array([value and [_CELLS[kind](cell) for cell in value] for value in values], pa.list_(pa.string()))
+    if wired == "raw":
+        texts = [None if value is NO_TEXT or value is None else bytes(value) for value in values]
+        numbers = pa.array(texts, pa.binary()).cast(pa.string())
+        return pc.if_else(pc.equal(numbers, "null"), None, numbers)
+    if wired == "bool":
+        return pa.array([_TRUTH[value] for value in values], pa.string())
+    return pa.array(values, pa.string())
+
+
+def _number(value: msgspec.Raw | None) -> str | None:
+    return None if value is NO_TEXT or value is None else bytes(value).decode()
+
+
+_CELLS: Mapping[str, Callable[[Any], str | None]] = {
+    "text": lambda value: value,
+    "raw": _number,
+    "bool": lambda value: _TRUTH[value],
+}
+
+
+@dataclass
+class Extraction:
+    """What was read of one piece: tables by type and unit, the census, and what was found."""
+
+    extractor: Extractor
+    source: int
+    name: str
+    first: int = 0
+    tables: dict[Key, Table] = field(default_factory=dict)
+    census: Census = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, batch: Batch) -> None:
+        """Read a batch."""
+        if batch.type not in self.extractor.types:
+            self._unknown(batch)
+            return
+        versions = self.extractor.versions(batch.type, batch.data)
+        for version in dict.fromkeys(versions):
+            chosen = [number for number, one in enumerate(versions) if one == version]
+            self._read(batch, version, chosen)
+
+    def _read(self, batch: Batch, version: Version, chosen: list[int]) -> None:
+        made, plan = self.extractor.reader(batch.type, version)
+        data = [batch.data[number] for number in chosen]
+        decoded, findings = decode_batch(made, data, self.name, self.census)
+        self.findings += findings
+        rows = [row for row in decoded if row is not None]
+        kept = [number for number, row in zip(chosen, decoded, strict=True) if row is not None]
+        if not rows:
+            return
+        table = self._table((batch.type, ""), made.wires[""], POINTERS)
+        first = self._point(table, batch, kept, version)
+        made.plan.fill(rows, table.columns)
+        for unit, below in made.units.items():
+            self._read_unit(made, unit, rows, first)
+            del below
+        if made.counted:
+            count(plan, rows, self.census)
+        table.grown()
+
+    def _read_unit(self, made: Reader, unit: str, rows: list[Row], first: int) -> None:
+        table = self._table((made.kind, unit), made.wires[unit], UNIT_POINTERS)
+        parents, items, parts = UNITS[unit](made.position, rows, first)
+        if parts:
+            table.columns["_parent"].extend(parents)
+            table.columns["_item"].extend(items)
+            made.units[unit].fill(parts, table.columns)
+            table.grown()
+
+    def _table(self, key: Key, wires: Mapping[str, str], pointers: Mapping[str, pa.DataType]) -> Table:
+        if key not in self.tables:
+            self.tables[key] = Table(wires, pointers)
+        return self.tables[key]
+
+    def _point(self, table: Table, batch: Batch, kept: list[int], version: str) -> int:
+        first = self.first
+        self.first += len(kept)
+        columns = table.columns
+        columns["_uid"].extend(range(first, self.first))
+        columns["_source"].extend([self.source] * len(kept))
+        columns["_scope"].extend([batch.scope] * len(kept))
+        columns["_version"].extend([version] * len(kept))
+        for name, values in zip(
+            ("_position", "_within", "_url", "_parent"),
+            (batch.position, batch.within, batch.full_url, batch.parent),
+            strict=True,
+        ):
+            columns[name].extend([values[number] for number in kept])
+        columns["_hash"].extend([_digest(batch.data[number]) for number in kept])
+        return first
+
+    def _unknown(self, batch: Batch) -> None:
+        """Keep the place of a resource of a type that no release defines."""
+        table = self._table((batch.type, ""), {"id": "text"}, POINTERS)
+        self._point(table, batch, list(range(len(batch.data))), "")
+        table.columns["id"].extend(map(_id_of, batch.data))
+        table.grown()
+
+    def finished(self) -> dict[Key, list[pa.RecordBatch]]:
+        """Return the tables as record batches."""
+        for table in self.tables.values():
+            table.flush()
+        return {key: table.batches for key, table in self.tables.items()}
+
+
+def _digest(data: bytes) -> int:
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
+
+
+def _id_of(data: bytes) -> str | None:
+    found = msgspec.json.decode(data).get("id")
+    return found if isinstance(found, str) else None
+
+
+Parts = tuple[list[int], list[str], list[Any]]
+
+
+def components(position: Position, rows: list[Row], first: int) -> Parts:  # noqa: ARG001 -- one of UNITS
+    """Return the components of Observations: whose they are, their number, and themselves."""
+    found = [
+        (number, str(item), part)
+        for number, row in enumerate(rows, first)
+        if row.component  # type: ignore[attr-defined]  # a Struct made at run time
+        for item, part in enumerate(row.component)  # type: ignore[attr-defined]  # the same
+    ]
+    return [number for number, _, _ in found], [item for _, item, _ in found], [part for _, _, part in found]
+
+
+class ItemRow:
+    """One answer of a questionnaire, with its item and the group around it."""
+
+    __slots__ = ("answer", "group", "item")
+
+    def __init__(self, item: Any, answer: Any, group: Any) -> None:  # noqa: ANN401 -- Structs made at run time
+        self.item, self.answer, self.group = item, answer, group
+
+
+def answers(position: Position, rows: list[Row], first: int) -> Parts:
+    """Return the answers of QuestionnaireResponses, an unanswered item too, with their place: ``0.2.1``."""
+    item = position.typed["item"]
+    assert item is not None  # noqa: S101 -- set by `readers.reader`
+    answer = item.typed["answer"]
+    assert answer is not None  # noqa: S101 -- the same
+    parents: list[int] = []
+    items: list[str] = []
+    parts: list[Any] = []
+    for number, row in enumerate(rows, first):
+        for place, part in _walk(row.item, item.empty, answer.empty, ""):  # type: ignore[attr-defined]  # as above
+            parents.append(number)
+            items.append(place)
+            parts.append(part)
+    return parents, items, parts
+
+
+def _walk(items: Any, group: Any, unanswered: Any, place: str) -> Iterator[tuple[str, ItemRow]]:  # noqa: ANN401 -- as above
+    if not isinstance(items, tuple):
+        return
+    for number, item in enumerate(items):
+        here = f"{place}{number}"
+        for order, answer in enumerate(item.answer):
+            yield f"{here}#{order}", ItemRow(item, answer, group)
+            yield from _walk(answer.item, item, unanswered, f"{here}#{order}.")
+        below = item.item if isinstance(item.item, tuple) else ()
+        if not item.answer and not below:
+            yield here, ItemRow(item, unanswered, group)
+        yield from _walk(below, item, unanswered, f"{here}.")
+
+
+UNITS: Mapping[str, Callable[[Position, list[Row], int], Parts]] = {"component": components, "item": answers}

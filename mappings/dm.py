@@ -1,0 +1,89 @@
+"""DM, Demographics: one record per subject.
+
+A subject is a ResearchSubject with its Patient. Where the site has a study of its own, that study is part of
+the overall one: the overall study gives STUDYID, the site's one SITEID.
+"""
+
+from __future__ import annotations
+
+from trialbridge.codecs import Codes, DateTime, Lookup, Text, Yes
+from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read, Several
+
+GENDER = "http://hl7.org/fhir/administrative-gender"
+OMB = "urn:oid:2.16.840.1.113883.6.238"
+US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
+RACE = f"patient->extension[url={US_CORE}/us-core-race]"
+ETHNICITY = f"patient->extension[url={US_CORE}/us-core-ethnicity]"
+NOT_ON_STUDY = Codes({"ineligible": "SCREEN FAILURE"}, partial=True)
+COUNTRY = Lookup("country", "")
+
+DM = Domain(
+    code="DM",
+    source="ResearchSubject",
+    joins={
+        "patient": Join("individual.reference", "Patient"),
+        "study": Join("study.reference", "ResearchStudy"),
+        "overall": Join("study->partOf[].reference", "ResearchStudy"),
+        "site": Join("study->site[].reference", "Location"),
+        "organisation": Join("patient->managingOrganization.reference", "Organization"),
+        "investigator": Join("study->principalInvestigator.reference", "Practitioner"),
+        "consent": Join("consent.reference", "Consent"),
+    },
+    excluded={"status": {"entered-in-error": "entered in error: the sender withdraws it"}},
+    fixed={"status": "on-study"},
+    rules={
+        # Identifiers
+        "STUDYID": OneOf(
+            Read(At("overall->identifier[use=usual].value")),
+            Read(At("overall->identifier[].value")),
+            Read(At("study->identifier[use=usual].value")),
+            Read(At("study->identifier[].value")),
+            Read(At("study->id")),
+        ),
+        "DOMAIN": Const("DM"),
+        "USUBJID": OneWay("made of STUDYID, SITEID and SUBJID, or by the template of the study configuration"),
+        "SUBJID": OneOf(At("identifier[].value"), Read(At("id"))),
+        # Timing of participation
+        "RFSTDTC": At("period.start", DateTime()),
+        "RFENDTC": At("period.end", DateTime()),
+        "RFXSTDTC": OneWay("derived: first administration of the study product in EX"),
+        "RFXENDTC": OneWay("derived: last administration of the study product in EX"),
+        "RFICDTC": OneOf(At("consent->dateTime", DateTime())),
+        "RFPENDTC": OneOf(Read(At("period.end", DateTime()))),
+        "DTHDTC": At("patient->deceasedDateTime", DateTime()),
+        "DTHFL": OneOf(At("patient->deceasedBoolean", Yes())),
+        # Site
+        "SITEID": OneOf(
+            Read(Given("overall->id", At("study->identifier[].value"))),
+            Read(At("site->identifier[].value")),
+            Read(At("organisation->identifier[].value")),
+            Read(At("organisation->name")),
+        ),
+        "INVID": OneOf(Read(At("investigator->identifier[].value"))),
+        "INVNAM": OneOf(Read(At("investigator->name[].text")), Read(At("investigator->name[].family"))),
+        # Subject
+        "BRTHDTC": At("patient->birthDate", DateTime()),
+        "AGE": OneWay("derived: full years from BRTHDTC to RFSTDTC"),
+        "AGEU": OneWay("derived: YEARS where AGE is given"),
+        "SEX": At("patient->gender", Lookup("sex", GENDER)),
+        "RACE": OneOf(Several(RACE, ("ombCategory", "detailed"), "race"), At(f"{RACE}.extension[url=text].valueString", Lookup("race", OMB, partial=True))),
+        "ETHNIC": OneOf(
+            At(f"{ETHNICITY}.extension[url=ombCategory].valueCoding.code", Lookup("ethnicity", OMB)),
+            Read(At(f"{ETHNICITY}.extension[url=detailed].valueCoding.code", Lookup("ethnicity", OMB, partial=True))),
+        ),
+        # Arms
+        "ARMCD": OneWay("derived: the code that the study configuration gives the arm, else the arm's name where it fits"),
+        "ARM": At("assignedArm"),
+        "ACTARMCD": OneWay("derived: as ARMCD"),
+        "ACTARM": At("actualArm"),
+        "ARMNRS": At("status", NOT_ON_STUDY),
+        "ACTARMUD": OneWay("a text of an unplanned treatment has no element in ResearchSubject"),
+        "COUNTRY": OneOf(Read(At("site->address.country", COUNTRY)), Read(At("organisation->address[].country", COUNTRY))),
+    },
+    supp={
+        **{f"RACE{number}": Supp(f"Race {number}", Several(RACE, ("ombCategory", "detailed"), "race", number)) for number in range(1, 6)},
+        "RACEOTH": Supp("Race, as Reported", Read(At(f"{RACE}.extension[url=text].valueString", Text()))),
+        "ETHNOTH": Supp("Ethnicity, as Reported", Read(At(f"{ETHNICITY}.extension[url=text].valueString", Text()))),
+    },
+)

@@ -1,0 +1,64 @@
+"""EX, Exposure: one record per administration of the study product; every other drug is no exposure."""
+
+from __future__ import annotations
+
+from trialbridge.codecs import DateTime, Number
+from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.rules import At, Coded, Const, Given, OneOf, OneWay, Read, Unit
+
+CONCEPT = "medicationCodeableConcept"
+
+EX = Domain(
+    code="EX",
+    source="MedicationAdministration",
+    joins={
+        "medication": Join("medicationReference.reference", "Medication"),
+        "request": Join("request.reference", "MedicationRequest"),
+    },
+    excluded={
+        "status": {
+            "entered-in-error": "entered in error: the sender withdraws it",
+            "not-done": "not done: a planned dose that was not given is no exposure",
+            "unknown": "status unknown: nothing says that the dose was given",
+        }
+    },
+    fixed={"status": "completed"},
+    rules={
+        # Identifiers
+        "STUDYID": OneWay("the study of the subject, from ResearchSubject.study"),
+        "DOMAIN": Const("EX"),
+        "USUBJID": OneWay("the subject that MedicationAdministration.subject points to"),
+        "EXSEQ": OneWay("derived: the order of the natural keys within the subject"),
+        "EXSPID": At("identifier[].value"),
+        # Topic
+        "EXTRT": OneOf(
+            At(f"{CONCEPT}.text"),
+            Read(At(f"{CONCEPT}.coding[].display")),
+            Read(At("medication->code.text")),
+            Read(At("medication->code.coding[].display")),
+            Read(At("medicationReference.display")),
+        ),
+        # Record qualifiers
+        "EXCAT": At("category.text"),
+        "EXDOSE": At("dosage.dose.value", Number()),
+        "EXDOSTXT": Given("dosage.dose.value", At("dosage.text"), present=False),
+        "EXDOSU": Unit("dosage.dose", needs="dosage.dose.value"),
+        "EXDOSFRM": Coded("medication->form", "FRM", "dose_form"),
+        "EXDOSFRQ": Coded("request->dosageInstruction[].timing.code", "FREQ", "frequency"),
+        "EXROUTE": Coded("dosage.route", "ROUTE", "route"),
+        "EXLOT": At("medication->batch.lotNumber"),
+        "EXLOC": Coded("dosage.site", "LOC", "body_site"),
+        "EXLAT": OneOf(Read(Coded("dosage.site", "LAT", "body_site", column="lat"))),
+        "EXADJ": OneOf(At("statusReason[].text"), Read(At("statusReason[].coding[].display"))),
+        # Timing
+        "EXSTDTC": OneOf(Read(At("effectiveDateTime", DateTime())), At("effectivePeriod.start", DateTime())),
+        "EXENDTC": OneOf(Read(At("effectiveDateTime", DateTime())), At("effectivePeriod.end", DateTime())),
+        "EXSTDY": OneWay("derived: EXSTDTC against DM.RFSTDTC"),
+        "EXENDY": OneWay("derived: EXENDTC against DM.RFSTDTC"),
+    },
+    supp={
+        "EXRATE": Supp("Rate of Administration", Read(At("dosage.rateQuantity.value", Number()))),
+        "EXRATEU": Supp("Unit of the Rate", Read(Unit("dosage.rateQuantity"))),
+        "EXNOTE": Supp("Note on the Administration", At("note[].text")),
+    },
+)

@@ -1,0 +1,97 @@
+"""LB, Laboratory Test Results: one record per test, per time point, per subject.
+
+Labels, types, core and codelists come from the generated table of the standard; this file says only where
+values live. Microbiology and antibodies are routed elsewhere by the code of the test.
+"""
+
+from __future__ import annotations
+
+from trialbridge.codecs import Codes, DateTime, Number, Term
+from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.rules import At, Coded, Const, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
+from trialbridge.vocabulary import LOINC, NCIT
+
+CODE = "$this.code"
+VALUE = "$this.valueQuantity"
+RANGE = "$this.referenceRange[]"
+POSITION = "extension[url=http://hl7.org/fhir/StructureDefinition/observation-bodyPosition].valueCodeableConcept"
+NOT_DONE = Codes({"cancelled": "NOT DONE"}, partial=True)
+IN_ERROR = {"entered-in-error": "entered in error: the sender withdraws it"}
+
+LB = Domain(
+    code="LB",
+    source="Observation",
+    rows="component",
+    source_of="Vendor",
+    joins={
+        "specimen": Join("specimen.reference", "Specimen"),
+        "encounter": Join("encounter.reference", "Encounter"),
+        "laboratory": Join("performer[].reference", "Organization"),
+    },
+    excluded={"status": IN_ERROR},
+    fixed={"status": "final"},
+    rules={
+        # Identifiers
+        "STUDYID": OneWay("the study of the subject, from ResearchSubject.study"),
+        "DOMAIN": Const("LB"),
+        "USUBJID": OneWay("the subject that Observation.subject points to"),
+        "LBSEQ": OneWay("derived: the order of the natural keys within the subject"),
+        "LBGRPID": OneWay("derived: the panel that names this Observation in hasMember, or the Observation of a component"),
+        "LBREFID": OneOf(At("specimen->accessionIdentifier.value"), Read(At("specimen->identifier[].value"))),
+        "LBSPID": At("identifier[].value"),
+        # Topic
+        "LBTESTCD": OneOf(At(f"{CODE}.coding[system={NCIT}].code", Term("LBTESTCD", partial=True)), Tested(CODE, "testcd")),
+        "LBTEST": TestName("LBTESTCD", CODE),
+        # Result qualifiers
+        "LBCAT": Tested(CODE, "cat"),
+        "LBSCAT": Tested(CODE, "scat"),
+        "LBORRES": OneOf(
+            Measured(VALUE),
+            At("$this.valueString"),
+            Read(At("$this.valueCodeableConcept.text")),
+            Read(At("$this.valueCodeableConcept.coding[].display")),
+            Read(At("$this.valueCodeableConcept.coding[].code")),
+            Read(At("$this.valueInteger", Number())),
+            Read(At("$this.valueBoolean", Codes({"true": "Y", "false": "N"}))),
+            Read(At("$this.valueDateTime", DateTime())),
+            Read(At("$this.valueTime")),
+        ),
+        "LBORRESU": Unit(VALUE, needs=f"{VALUE}.value"),
+        "LBORNRLO": OneOf(At(f"{RANGE}.low.value", Number())),
+        "LBORNRHI": OneOf(At(f"{RANGE}.high.value", Number())),
+        "LBSTRESC": OneWay("derived: LBORRES in the standard unit of the test"),
+        "LBSTRESN": OneWay("derived: the number in LBSTRESC"),
+        "LBSTRESU": OneWay("derived: the standard unit of the test"),
+        "LBSTNRLO": OneWay("derived: LBORNRLO in the standard unit"),
+        "LBSTNRHI": OneWay("derived: LBORNRHI in the standard unit"),
+        "LBSTNRC": At(f"{RANGE}.text"),
+        "LBNRIND": Coded("$this.interpretation[]", "NRIND", "interpretation"),
+        "LBSTAT": OneOf(At("$this.dataAbsentReason.coding[].code", Codes({"not-performed": "NOT DONE"}, partial=True)), Read(At("status", NOT_DONE))),
+        "LBREASND": OneOf(At("$this.dataAbsentReason.text"), Read(At("$this.dataAbsentReason.coding[].display")), Read(At("$this.dataAbsentReason.coding[].code"))),
+        # Record qualifiers
+        "LBNAM": At("laboratory->name"),
+        "LBLOINC": At(f"{CODE}.coding[system={LOINC}].code"),
+        "LBSPEC": OneOf(Coded("specimen->type", "SPECTYPE", "specimen"), Tested(CODE, "spec")),
+        "LBSPCCND": Coded("specimen->condition[]", "SPECCOND"),
+        "LBMETHOD": OneOf(Coded("method", "METHOD", "method"), Tested(CODE, "method")),
+        "LBLOBXFL": OneWay("derived: the last result before the first dose"),
+        "LBFAST": Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"),
+        # Timing
+        "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
+        "VISIT": At("encounter->type[].text"),
+        "LBDTC": OneOf(
+            At("effectiveDateTime", DateTime()),
+            Read(At("effectivePeriod.start", DateTime())),
+            Read(At("effectiveInstant", DateTime())),
+            Read(At("specimen->collection.collectedDateTime", DateTime())),
+            Read(At("specimen->collection.collectedPeriod.start", DateTime())),
+        ),
+        "LBENDTC": OneOf(At("specimen->collection.collectedPeriod.end", DateTime())),
+        "LBDY": OneWay("derived: LBDTC against DM.RFSTDTC"),
+        "LBENDY": OneWay("derived: LBENDTC against DM.RFSTDTC"),
+    },
+    supp={
+        "LBRSLT": Supp("Status of the Result at the Source", At("status", Codes({"preliminary": "PRELIMINARY", "amended": "AMENDED", "corrected": "CORRECTED", "registered": "REGISTERED", "unknown": "UNKNOWN"}, partial=True))),
+        "LBNOTE": Supp("Note on the Result", At("note[].text")),
+    },
+)

@@ -1,0 +1,80 @@
+"""Units on their way in and out: UCUM, or what the wild writes for it, against CDISC's UNIT codelist."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from trialbridge.crosswalks.dimensions import Measure, parse
+from trialbridge.crosswalks.tables import crosswalk
+
+UCUM = "http://unitsofmeasure.org"
+
+
+@cache
+def to_cdisc_unit(code: str, unit: str = "") -> str | None:
+    """Return the CDISC unit of the first of `code`, `unit` that is known; magnitudes are always equal.
+
+    A spelling is known when it is a term of CDISC's UNIT codelist, a UCUM code or common spelling of our
+    table, a synonym of a term, or a UCUM expression that measures the same as exactly one term.
+
+    Example:
+        >>> to_cdisc_unit("10*3/uL"), to_cdisc_unit("no such unit", "THOU/uL")
+        ('10^9/L', '10^9/L')
+    """
+    for text in (code, unit):
+        found = _known(text.strip())
+        if found is not None:
+            return found
+    return None
+
+
+@cache
+def to_ucum(cdisc_unit: str) -> str | None:
+    """Return the UCUM code that a term of CDISC's UNIT codelist is written as, or None.
+
+    Example:
+        >>> to_ucum("10^9/L"), to_ucum("beats/min")
+        ('10*9/L', '{beats}/min')
+    """
+    written = crosswalk("ucum").preferred(cdisc_unit, UCUM)
+    if written is not None:
+        return written
+    measure = parse(cdisc_unit)
+    spelled = cdisc_unit.replace("10^", "10*")
+    return spelled if measure is not None and parse(spelled, "ucum") == measure else None
+
+
+def _known(text: str) -> str | None:
+    if not text:
+        return None
+    if text in _terms():
+        return text
+    table = crosswalk("ucum")
+    return table.find(UCUM, text) or table.find("", text) or _synonyms().get(text) or _equal(text)
+
+
+def _equal(text: str) -> str | None:
+    """Return the one term that measures exactly what the UCUM expression `text` does."""
+    measure = parse(text, "ucum")
+    terms = () if measure is None or not measure.dimensions else _measures().get(measure, ())
+    return terms[0] if len(terms) == 1 else None
+
+
+@cache
+def _terms() -> frozenset[str]:
+    return frozenset(row["unit"] for row in crosswalk("_unit_terms").rows)
+
+
+@cache
+def _synonyms() -> dict[str, str]:
+    return {row["synonym"]: row["unit"] for row in crosswalk("_unit_terms").rows if row["synonym"]}
+
+
+@cache
+def _measures() -> dict[Measure, tuple[str, ...]]:
+    found: dict[Measure, tuple[str, ...]] = {}
+    for term in sorted(_terms()):
+        measure = parse(term)
+        if measure is not None:
+            found[measure] = (*found.get(measure, ()), term)
+    return found

@@ -1,0 +1,109 @@
+"""FHIR releases: mappings speak R4; here stands where R5 keeps the same fact, and how a release is told.
+
+The aliases are applied when a shape is made, so that reading either release costs the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+import msgspec
+
+from trialbridge.elements import Version, elements, resource_types
+
+_REACTION = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/"
+
+R5: Mapping[str, Mapping[str, str | None]] = {
+    "AdverseEvent": {
+        "event": "code",
+        "date": "occurrenceDateTime",
+        "outcome": "outcome[]",
+        "resultingCondition": "resultingEffect",
+        "severity": f"extension[url={_REACTION}ae-severity].valueCodeableConcept",
+        "suspectEntity[*].instance": "suspectEntity[*].instanceReference",
+        "suspectEntity[].instance": "suspectEntity[].instanceReference",
+        "suspectEntity[*].causality[].assessment": "suspectEntity[*].causality.entityRelatedness",
+        "suspectEntity[].causality[].assessment": "suspectEntity[].causality.entityRelatedness",
+        "suspectEntity[*].causality[].productRelatedness": None,
+        "suspectEntity[].causality[].productRelatedness": None,
+        "study[]": "study[]",
+        "identifier": "identifier[]",
+    },
+    "MedicationAdministration": {
+        "medicationCodeableConcept": "medication.concept",
+        "medicationReference": "medication.reference",
+        "effectiveDateTime": "occurenceDateTime",
+        "effectivePeriod": "occurencePeriod",
+        "context": "encounter",
+        "category": "category[]",
+        "reasonCode[]": "reason[].concept",
+    },
+    "ResearchSubject": {
+        "individual": "subject",
+        "assignedArm": "assignedComparisonGroup",
+        "actualArm": "actualComparisonGroup",
+        "consent": "consent[]",
+        "status": "progress[].subjectState.coding[].code",
+    },
+    "ResearchStudy": {
+        "arm[*]": "comparisonGroup[*]",
+        "focus[*].coding": "focus[*].concept.coding",
+        "focus[*].text": "focus[*].concept.text",
+        "sponsor": None,
+        "principalInvestigator": None,
+        "location": "region",
+        "status": "progressStatus[].state.coding[].code",
+    },
+    "Encounter": {"period": "actualPeriod", "class": "class[].coding[]"},
+    "Medication": {"form": "doseForm"},
+    "Consent": {"dateTime": "date", "patient": "subject"},
+}
+
+ALIASES: Mapping[Version, Mapping[str, Mapping[str, str | None]]] = {"R4": {}, "R4B": {}, "R5": R5}
+
+VERSIONS: tuple[Version, ...] = ("R4", "R4B", "R5")
+
+_KEYS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@cache
+def localised(kind: str, path: str, version: Version) -> str | None:
+    """Return where `version` keeps what R4 keeps at `path`; null where it has no such element.
+
+    Example:
+        >>> localised("AdverseEvent", "event.text", "R5"), localised("AdverseEvent", "event.text", "R4")
+        ('code.text', 'event.text')
+    """
+    aliases = ALIASES[version].get(kind, {})
+    for old in sorted(aliases, key=len, reverse=True):
+        if path == old or path.startswith((f"{old}.", f"{old}[")):
+            new = aliases[old]
+            return None if new is None else new + path[len(old) :]
+    return path
+
+
+def differs(kind: str) -> bool:
+    """Return whether the releases keep what we read of a resource type at different places."""
+    return kind in R5
+
+
+def sniff(kind: str, data: bytes, default: Version = "R4") -> Version:
+    """Return the release that knows most of the element names of a resource; `default` where several do.
+
+    Example:
+        >>> sniff("AdverseEvent", b'{"resourceType":"AdverseEvent","code":{},"status":"completed"}')
+        'R5'
+    """
+    try:
+        names = set(_KEYS.decode(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return default
+    scores = {version: len(names & elements(kind, version).keys()) for version in _releases(kind)}
+    best = max(scores.values(), default=0)
+    return default if scores.get(default) == best else next(v for v, score in scores.items() if score == best)
+
+
+@cache
+def _releases(kind: str) -> tuple[Version, ...]:
+    return tuple(version for version in VERSIONS if kind in resource_types(version))

@@ -1,0 +1,95 @@
+"""The words of one study: controlled terminology, crosswalks, and what `study.toml` says otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from trialbridge import crosswalks
+from trialbridge.errors import TermError
+from trialbridge.standards import DEFAULT_CT, codelist
+
+LOINC = "http://loinc.org"
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+NCIT_SYSTEMS = frozenset({NCIT, "http://ncimeta.nci.nih.gov", "urn:oid:2.16.840.1.113883.3.26.1.1"})
+UCUM = "http://unitsofmeasure.org"
+SNOMED = "http://snomed.info/sct"
+
+Basis = Literal["study", "loinc", ""]
+
+
+class Test(NamedTuple):
+    """What a coded test is in SDTM: its domain, its code, and what the code says of the sample."""
+
+    domain: str
+    testcd: str
+    test: str = ""
+    cat: str = ""
+    scat: str = ""
+    spec: str = ""
+    method: str = ""
+    pos: str = ""
+    basis: Basis = ""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Terminology and crosswalks of one run, with the study's own overrides first.
+
+    Attributes:
+        ct: Date of the controlled terminology package.
+        units: Unit system of standardised results.
+        tests: (system, code) -> field -> value, the study's own reading of a test code; a text without
+            a code stands under the system ``""``.
+        unit_of: --TESTCD -> standard unit, where the study wants another than the table's.
+        products: What names the study product: codes, references such as ``Medication/x``, or text.
+    """
+
+    ct: str = DEFAULT_CT
+    units: Literal["SI", "conventional"] = "SI"
+    tests: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
+    unit_of: Mapping[str, str] = field(default_factory=dict)
+    products: frozenset[str] = frozenset()
+
+    def submission_value(self, name: str, code: str) -> str | None:
+        """Return the submission value of an NCI code in a codelist; null where it is not there."""
+        term = codelist(name, self.ct).by_code(code)
+        return term.submission_value if term else None
+
+    def nci_code(self, name: str, value: str) -> str | None:
+        """Return the NCI code of a submission value in a codelist; null where it is not there."""
+        term = codelist(name, self.ct).term(value)
+        return term.code if term else None
+
+    def find(self, name: str, text: str) -> str | None:
+        """Return the submission value that `text` means: a value, a synonym or a preferred term."""
+        try:
+            term = codelist(name, self.ct).find(text)
+        except TermError:
+            return None
+        return term.submission_value if term else None
+
+    def test(self, codings: Sequence[tuple[str, str]], text: str = "") -> Test | None:
+        """Return what a test is in SDTM: the study's own word first, then LOINC; null where nobody knows."""
+        for system, code in [*codings, ("", text)]:
+            own = self.tests.get((system, code))
+            if own is not None:
+                known = self._loinc(code) if system == LOINC else None
+                return (known or Test("", ""))._replace(**own, basis="study")
+        return next((test for system, code in codings if system == LOINC and (test := self._loinc(code))), None)
+
+    def _loinc(self, code: str) -> Test | None:
+        row = crosswalks.loinc(code)
+        if row is None:
+            return None
+        return Test(row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, "loinc")
+
+    def is_product(self, *names: str | None) -> bool:
+        """Return whether any of `names` names the study product; text is compared without case."""
+        return any(name and name.casefold() in self._folded for name in names)
+
+    @cached_property
+    def _folded(self) -> frozenset[str]:
+        return frozenset(name.casefold() for name in self.products)
