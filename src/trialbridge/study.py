@@ -1,0 +1,154 @@
+"""The study's own settings, from `study.toml`: what the data cannot say of itself, and what the study says otherwise."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from trialbridge.errors import ConfigurationError
+from trialbridge.standards import CT_VERSIONS, DEFAULT_CT
+from trialbridge.vocabulary import Vocabulary
+
+_KEYS: Mapping[str, Mapping[str, type]] = {
+    "study": {"id": str, "title": str, "sdtmig": str, "ct": str, "units": str, "products": list, "cut": str},
+    "subject": {"usubjid": str},
+    "patterns": {},
+    "paths": {},
+    "codes": {},
+    "units": {},
+    "arms": {},
+    "permitted": {},
+}
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study's settings. Everything has a default but the study itself, which the data may name.
+
+    Attributes:
+        id: STUDYID; empty to take it from ResearchStudy.
+        title: Title for the define; empty to take it from ResearchStudy.
+        sdtmig: Version of the implementation guide.
+        ct: Date of the controlled terminology package.
+        units: Unit system of standardised results.
+        products: Codes, texts and references that name the study product.
+        usubjid: Template of USUBJID, of ``{STUDYID}``, ``{SITEID}``, ``{SUBJID}`` and ``{subject}`` (the
+            subject's identifier before `patterns`).
+        patterns: ``DM.SITEID`` or ``DM.SUBJID`` -> regular expression whose first group is taken.
+        paths: ``AE.AEENDTC`` -> one more FHIR path to read, after the mapping's own.
+        codes: System -> code -> field -> value: the study's own reading of a test code.
+        unit_of: --TESTCD -> standard unit.
+        arms: Arm as the data names it -> ARMCD.
+        permitted: ``DM.ARM`` -> the values that the design allows.
+        cut: Data cut-off date, for file headers; empty for the latest date in the input.
+        every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
+        source: The file it was read from; empty for none.
+    """
+
+    id: str = ""
+    title: str = ""
+    sdtmig: str = "3.4"
+    ct: str = DEFAULT_CT
+    units: Literal["SI", "conventional"] = "SI"
+    products: frozenset[str] = frozenset()
+    usubjid: str = ""
+    patterns: Mapping[str, str] = field(default_factory=dict)
+    paths: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    unit_of: Mapping[str, str] = field(default_factory=dict)
+    arms: Mapping[str, str] = field(default_factory=dict)
+    permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    cut: str = ""
+    every_patient: bool = False
+    source: str = ""
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """The words of this study."""
+        tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
+        return Vocabulary(self.ct, self.units, tests, self.unit_of, self.products)
+
+    def overrides(self) -> list[tuple[str, str]]:
+        """Return every setting that changes what the data would give by itself, for the report."""
+        found = [(f"pattern {name}", pattern) for name, pattern in self.patterns.items()]
+        found += [(f"path {name}", path) for name, path in self.paths.items()]
+        for system, codes in self.codes.items():
+            for code, own in codes.items():
+                words = ", ".join(f"{name} = {value}" for name, value in own.items())
+                found.append((f"code {code}" + (f" of {system}" if system else ""), words))
+        found += [(f"standard unit of {test}", unit) for test, unit in self.unit_of.items()]
+        found += [(f"arm {name}", code) for name, code in self.arms.items()]
+        named = {"USUBJID": self.usubjid, "study product": ", ".join(sorted(self.products))}
+        found += [(name, value) for name, value in named.items() if value]
+        return [("unit system", self.units), ("terminology", self.ct), *found]
+
+
+def read_study(source: Path) -> Study:
+    """Return the settings of a `study.toml`.
+
+    Raises:
+        ConfigurationError: It cannot be read, or holds a key or a value that means nothing here.
+    """
+    try:
+        data = tomllib.loads(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(str(source), str(error)) from error
+    problems = list(_problems(data))
+    if problems:
+        raise ConfigurationError(str(source), "; ".join(problems))
+    return _study(data, str(source))
+
+
+def _problems(data: Mapping[str, Any]) -> list[str]:
+    problems = [f"there is no section [{name}]; there are {', '.join(_KEYS)}" for name in data if name not in _KEYS]
+    for section, keys in _KEYS.items():
+        table = data.get(section, {})
+        if not isinstance(table, dict):
+            problems.append(f"[{section}] is no section")
+        elif keys:
+            problems += [f"[{section}] has no key {key!r}; it has {', '.join(keys)}" for key in table if key not in keys]
+            wrong = [key for key, value in table.items() if key in keys and not isinstance(value, keys[key])]
+            problems += [f"{section}.{key} must be {keys[key].__name__}" for key in wrong]
+    return problems + _value_problems(data)
+
+
+def _value_problems(data: Mapping[str, Any]) -> list[str]:
+    study = data.get("study", {})
+    problems = []
+    if study.get("ct", DEFAULT_CT) not in CT_VERSIONS:
+        problems.append(f"study.ct must be one of {', '.join(CT_VERSIONS)}")
+    if study.get("units", "SI") not in {"SI", "conventional"}:
+        problems.append("study.units must be SI or conventional")
+    for name, pattern in data.get("patterns", {}).items():
+        try:
+            if re.compile(pattern).groups != 1:
+                problems.append(f"patterns.{name} must have one group")
+        except re.error as error:
+            problems.append(f"patterns.{name}: {error}")
+    return problems
+
+
+def _study(data: Mapping[str, Any], source: str) -> Study:
+    study = data.get("study", {})
+    return Study(
+        id=study.get("id", ""),
+        title=study.get("title", ""),
+        sdtmig=study.get("sdtmig", "3.4"),
+        ct=study.get("ct", DEFAULT_CT),
+        units=study.get("units", "SI"),
+        products=frozenset(study.get("products", ())),
+        usubjid=data.get("subject", {}).get("usubjid", ""),
+        patterns=data.get("patterns", {}),
+        paths=data.get("paths", {}),
+        codes=data.get("codes", {}),
+        unit_of=data.get("units", {}),
+        arms=data.get("arms", {}),
+        permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
+        cut=study.get("cut", ""),
+        source=source,
+    )
