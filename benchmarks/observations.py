@@ -180,7 +180,7 @@ def study_lines() -> str:
 def observation_lines(count: int, rng: random.Random, subjects: int) -> Iterator[str]:
     """Return `count` Observations: subject after subject, visit after visit, the forty tests in turn."""
     tests = numeric_results(rng) + worded_results(rng)
-    per_subject = max(1, -(-count // subjects))
+    per_subject = -(-count // subjects)
     for at in range(count):
         who, within = divmod(at, per_subject)
         visit, which = divmod(within, len(tests))
@@ -191,12 +191,16 @@ def observation_lines(count: int, rng: random.Random, subjects: int) -> Iterator
         yield HEAD.format(**said, specimen=specimen, taken=f"{day}T{stamp}", issued=f"{day}T15{stamp[2:]}")
 
 
-def write_observations(path: Path, count: int = 200_000, seed: int = 1, subjects: int = SUBJECTS) -> int:
-    """Return how many bytes were written to `path`: the study, `subjects` subjects, `count` Observations."""
+def write_observations(path: Path, count: int = 200_000, seed: int = 1) -> int:
+    """Return how many bytes were written to `path`: the study, its subjects, then `count` Observations.
+
+    There are 2,000 subjects, or fewer where that would leave a subject without every test.
+    """
     rng = random.Random(seed)
+    subjects = max(1, min(SUBJECTS, count // (len(NUMERIC) + len(WORDS))))
     with path.open("w", encoding="utf-8", newline="\n") as out:
         out.write(study_lines())
-        out.writelines(subject_lines(who) for who in range(min(subjects, max(1, count))))
+        out.writelines(subject_lines(who) for who in range(subjects))
         out.writelines(observation_lines(count, rng, subjects))
     return path.stat().st_size
 

@@ -108,7 +108,7 @@ def revisions(said: Json) -> list[Json]:
         first, value, then, remark = REVISED[ident]
         old = said | {"status": first}
         return [
-            replaced(old, value) if value else old,
+            flagged(replaced(old, value), "H") if value else old,
             _version(said, 2, 1500) | {"status": then} | _note(remark),
         ]
     if ident in ABSENT:
@@ -123,14 +123,17 @@ def absent(said: Json, reason: str) -> Json:
     return kept | {"dataAbsentReason": concept("", coding(f"{HL7}/data-absent-reason", reason))}
 
 
+def flagged(said: Json, flag: str) -> Json:
+    """Return `said` with another flag beside its reference range."""
+    return said | {"interpretation": [concept("", coding(f"{HL7}/v3-ObservationInterpretation", flag))]}
+
+
 def forced(said: Json) -> Json:
     """Return `said` with the result that the participant's course demands, where there is one."""
     ident = said["id"]
     if ident in FORCED_NUMBERS:
         flag = "H" if ident.endswith("crea") else "L"
-        return replaced(said, FORCED_NUMBERS[ident]) | {
-            "interpretation": [concept("", coding(f"{HL7}/v3-ObservationInterpretation", flag))]
-        }
+        return flagged(replaced(said, FORCED_NUMBERS[ident]), flag)
     if ident in FORCED_WORDS:
         word = FORCED_WORDS[ident]
         return said | (
@@ -159,7 +162,8 @@ def drawn_again(said: Json, samples: list[Json]) -> tuple[list[Json], list[Json]
         "issued": later(at, 240),
         "specimen": reference("Specimen", second["id"]),
     }
-    return [said | {"status": "registered"} | absent(said, "temp-unknown"), cancelled, repeated], [second]
+    awaited = absent(said, "temp-unknown") | {"status": "registered"}
+    return [awaited, cancelled, repeated], [second]
 
 
 def reflex(came: Attendance, said: Json) -> list[Json]:

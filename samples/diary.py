@@ -114,10 +114,10 @@ def diary(came: Attendance, seed: int) -> Json:
 def _worst(came: Attendance, day: str) -> dict[str, list[Json]]:
     """Return the answers that only a participant with a bad week gives."""
     words = (
-        "The rash on both cheeks came back after a day in the garden. It burned in the evening and faded a little "
-        "by the next morning, and my hands were too stiff to open a jar until noon. I slept badly for three nights; "
-        "paracetamol helped with the pain but not with the tiredness. \u201cMuch better\u201d since Sunday \u2013 "
-        "38.1 \u00b0C at worst."
+        "The rash on both cheeks came back after a day in the garden. It burned in the evening and faded "
+        "a little by the next morning, and my hands were too stiff to open a jar until noon. I slept badly "
+        "for three nights; paracetamol helped with the pain but not with the tiredness. "
+        "\u201cMuch better\u201d since Sunday \u2013 38.1 \u00b0C at worst."
     )
     photograph = {
         "contentType": "image/jpeg",

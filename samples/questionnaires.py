@@ -1,7 +1,7 @@
 """Return the questionnaires of the sample trial and what the participants answered.
 
 Codes are facts of the controlled terminology; every item text and every answer text is ours (``Item 3``,
-``Answer 2``), never an instrument's own wording. Scores are invented numbers, computed by no instrument's algorithm.
+``Answer 2``), never an instrument's own wording. Scores are invented: no instrument's algorithm is used.
 """
 
 from __future__ import annotations

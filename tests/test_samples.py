@@ -127,6 +127,12 @@ def test_results_come_in_every_form(resources: list[Json]) -> None:
     assert {len(each["effectiveDateTime"]) for each in said if "effectiveDateTime" in each} == {4, 7, 10, 25}
 
 
+def test_a_result_and_a_reason_for_none_exclude_each_other(resources: list[Json]) -> None:
+    for said in of_type(resources, "Observation"):
+        has_value = any(key.startswith("value") for key in said) or "component" in said or "hasMember" in said
+        assert has_value != ("dataAbsentReason" in said), said["id"]
+
+
 def test_no_result_after_death_or_before_birth(resources: list[Json]) -> None:
     death = next(
         said["deceasedDateTime"] for said in of_type(resources, "Patient") if "deceasedDateTime" in said
