@@ -1,7 +1,7 @@
 """Unit conversion between CDISC units, for one test at a time.
 
-A conversion is made only where both units are understood and measure the same property, or where a stated fact
-about the test bridges them: its molar mass and valence (``molar.tsv``) or an equation of its own
+A conversion is made only where both units are understood and measure the same property, or where a stated
+fact about the test bridges them: its molar mass and valence (``molar.tsv``) or an equation of its own
 (``equations.tsv``). Everything else is refused.
 """
 
@@ -85,15 +85,15 @@ def convert(text: str, conversion: Conversion) -> Decimal:
         decimal.InvalidOperation: `text` is no number.
 
     Example:
-        >>> convert("98.6", Conversion(Decimal("0.5555555555555555555555555556"), Decimal("-17.77777777777778")))
-        Decimal('37.000')
+        >>> convert("85", Conversion(Decimal("0.0555074"), Decimal(0)))
+        Decimal('4.7181')
         >>> convert("4.10", Conversion(Decimal(10), Decimal(0)))
         Decimal('41.0')
     """
     value = Decimal(text)
     factor, offset = conversion
-    if not offset and factor.normalize().as_tuple().digits == (1,):
-        return value.scaleb(factor.normalize().as_tuple().exponent)
+    if not offset and factor.scaleb(-factor.adjusted()) == 1:
+        return value.scaleb(factor.adjusted())
     exact = EXACT.fma(value, factor, offset)
     digits = max(len(value.as_tuple().digits), LEAST_DIGITS)
     return Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(exact)

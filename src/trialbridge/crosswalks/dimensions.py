@@ -106,11 +106,11 @@ def _parts(unit: str, dialect: Dialect) -> Iterator[tuple[int, str]]:
     """Yield each factor of `unit` with +1 above and -1 below the line; a dot or star keeps the last sign."""
     protected = re.sub(r"10\*(?=\d)", "10^", unit) if dialect == "ucum" else unit
     sign = 1
-    for place, token in enumerate(SEPARATORS[dialect].split(protected)):
+    for place, text in enumerate(SEPARATORS[dialect].split(protected)):
         if place % 2:
-            sign = -1 if token == "/" or (dialect == "cdisc" and sign < 0) else 1
-        elif token or place:
-            yield sign, token
+            sign = -1 if text == "/" or (dialect == "cdisc" and sign < 0) else 1
+        elif text or place:
+            yield sign, text
 
 
 def _part(part: str, dialect: Dialect) -> tuple[Fraction, str, int] | None:
