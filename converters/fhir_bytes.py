@@ -85,7 +85,7 @@ def ranges(source: Source, size: int = 32 * 2**20) -> list[tuple[int, int | None
 def pieces(
     source: Source, start: int = 0, stop: int | None = None, size: int = BLOCK
 ) -> Iterator[bytes | Finding]:
-    """Yield the decompressed bytes of a source piece by piece; a finding comes last where it is damaged.
+    """Return the decompressed bytes of a source piece by piece; a finding comes last where it is damaged.
 
     Args:
         source: The source.
@@ -95,12 +95,10 @@ def pieces(
     """
     stored = _stored(source, start, stop, size)
     first = next(stored, b"")
-    if start or isinstance(first, Finding) or not first.startswith(GZIP):
-        yield first
-        yield from stored
-    else:
-        packed = source.path.stat().st_size
-        yield from _guarded(source.name, packed, _gunzip(source.name, chain([first], stored)))
+    whole = chain([first], stored)
+    if not start and isinstance(first, bytes) and first.startswith(GZIP):
+        return _guarded(source, _gunzip(source.name, whole))
+    return _guarded(source, whole) if source.member else whole
 
 
 def content(source: Source, limit: int | None = None) -> tuple[bytes, list[Finding]]:
@@ -160,18 +158,20 @@ def _file_pieces(source: Source, start: int, stop: int | None, size: int) -> Ite
 
 
 def _zip_pieces(source: Source, size: int) -> Iterator[bytes | Finding]:
+    parts: list[bytes] = []
     try:
-        archive = open_zip(source.path)
-        packed = archive.getinfo(source.member).compress_size
-        yield from _guarded(source.name, packed, _member_pieces(archive, source.member, size))
+        with open_zip(source.path).open(source.member) as file:
+            while part := file.read(min(size, _INFLATE)):
+                parts.append(part)
+                if sum(map(len, parts)) >= size:
+                    yield b"".join(parts)
+                    parts = []
     except BROKEN_ZIP as error:
-        yield _error("zip-broken", f"the archive is damaged here: {error}", source.name)
-
-
-def _member_pieces(archive: zipfile.ZipFile, member: str, size: int) -> Iterator[bytes | Finding]:
-    with archive.open(member) as file:
-        while piece := file.read(size):
-            yield piece
+        yield b"".join(parts)
+        message = f"the archive is damaged here ({error}); what precedes is read"
+        yield _error("zip-broken", message, source.name)
+        return
+    yield b"".join(parts)
 
 
 def _gunzip(name: str, stored: Iterator[bytes | Finding]) -> Iterator[bytes | Finding]:
@@ -184,15 +184,16 @@ def _gunzip(name: str, stored: Iterator[bytes | Finding]) -> Iterator[bytes | Fi
         while packed := packed.lstrip(b"\0") if between else packed:
             before = unpack.copy()
             try:
-                yield unpack.decompress(packed)
+                yield unpack.decompress(packed, BLOCK)
             except zlib.error as error:
                 yield _sound_part(before, packed)
                 yield _error("gz-broken", f"the gzip file is damaged ({error}); what precedes is read", name)
                 return
-            packed, between = b"", unpack.eof  # noqa: PLW2901
+            packed, between = unpack.unconsumed_tail, unpack.eof  # noqa: PLW2901
             if between:
                 packed, unpack = unpack.unused_data, zlib.decompressobj(wbits=31)  # noqa: PLW2901
     if not between:
+        yield unpack.flush()
         yield _error("gz-broken", "the gzip file is cut off; what precedes is read", name)
 
 
@@ -212,17 +213,23 @@ def _sound_part(unpack: zlib._Decompress, packed: bytes) -> bytes:
     return bytes(sound)
 
 
-def _guarded(name: str, packed: int, unpacked: Iterator[bytes | Finding]) -> Iterator[bytes | Finding]:
+def _guarded(source: Source, unpacked: Iterator[bytes | Finding]) -> Iterator[bytes | Finding]:
     total = 0
     for piece in unpacked:
         total += 0 if isinstance(piece, Finding) else len(piece)
-        if total > _BOMB_FLOOR and total > _BOMB_RATIO * packed:
+        if total > _BOMB_FLOOR and total > _BOMB_RATIO * _packed_size(source):
             message = (
                 f"it unpacks to more than {_BOMB_RATIO} times its size: taken for an attack, not read on"
             )
-            yield _error("archive-bomb", message, name)
+            yield _error("archive-bomb", message, source.name)
             return
         yield piece
+
+
+def _packed_size(source: Source) -> int:
+    if source.member:
+        return open_zip(source.path).getinfo(source.member).compress_size
+    return source.path.stat().st_size
 
 
 def is_gzip(source: Source) -> bool:
@@ -247,7 +254,7 @@ def sha256_of(source: Source) -> str:
         with source.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    for piece in _zip_pieces(source, BLOCK):
+    for piece in _guarded(source, _zip_pieces(source, BLOCK)):
         if isinstance(piece, bytes):
             digest.update(piece)
     return digest.hexdigest()

@@ -28,6 +28,8 @@ from trialbridge.findings import Finding, Severity
 DEEPEST = 16
 """How many envelopes (Bundle in Bundle, part in part) may lie inside each other."""
 
+_TOO_DEEP = f"more than {DEEPEST} envelopes inside each other; not read"
+
 BLANKS = ("",) * 256
 """A column of empty text, shared by every batch that needs one."""
 
@@ -176,10 +178,7 @@ def open_document(place: Place, data: bytes, form: str) -> Iterator[Opened | Fin
 def open_resource(place: Place, data: bytes, depth: int = 0) -> Iterator[Opened | Finding]:
     """Yield the resource in `data`, what it contains and wraps, or what is wrong with it."""
     if depth > DEEPEST:
-        message = (
-            f"{place.source.place(place.position)}: more than {DEEPEST} envelopes inside each other; not read"
-        )
-        yield Finding(Severity.ERROR, "json-too-deep", message, path=place.within, source=place.source.name)
+        yield place.finding(Severity.ERROR, "json-too-deep", _TOO_DEEP)
         return
     try:
         found = resource_type(data)
@@ -262,10 +261,7 @@ def _open_contained(place: Place, type_: str, data: bytes, depth: int) -> Iterat
 
 def _open_parameters(place: Place, data: bytes, name: str, depth: int) -> Iterator[Opened | Finding]:
     if depth > DEEPEST:
-        message = (
-            f"{place.source.place(place.position)}: more than {DEEPEST} parts inside each other; not read"
-        )
-        yield Finding(Severity.ERROR, "json-too-deep", message, path=place.within, source=place.source.name)
+        yield place.finding(Severity.ERROR, "json-too-deep", _TOO_DEEP)
         return
     try:
         parsed = _parameter(data)

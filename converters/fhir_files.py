@@ -144,11 +144,13 @@ def _zip_members(candidate: Source) -> Iterator[Source | Finding]:
         problem = next((said for fails, said in _MEMBER_CHECKS if fails(info)), "")
         if counts[info.filename] > 1:
             problem = "several members have this name"
+        if info.is_dir():
+            continue
         if problem:
             yield _error("zip-member", f"{problem}; not read", source.name)
         elif _kind(info.filename) in {"json", "lines"}:
             yield from _inspected(source, *content(source, _SNIFF))
-        elif not info.is_dir():
+        else:
             yield _notice("not-fhir", "by its name no FHIR JSON; not read", source.name)
 
 

@@ -70,7 +70,7 @@ def json_finding(
         position: Position of the record in it, as in `Batch`.
         error: What was raised.
         within: Path inside the record, as in `Batch`.
-        data: The text, where half a character (a lone surrogate) is to be told from a text that was cut off.
+        data: The text itself, for a more exact message.
 
     Example:
         >>> from pathlib import Path
@@ -90,12 +90,20 @@ _LONE_SURROGATE = re.compile(
 )
 
 
+def _first_bad_byte(data: bytes, error: UnicodeDecodeError) -> int:
+    try:
+        check_utf8(data)
+    except UnicodeDecodeError as whole:
+        return whole.start
+    return error.start
+
+
 def fault(error: Exception, data: bytes) -> tuple[str, str]:
     """Return the rule and the words for one of `NOT_JSON`."""
     if isinstance(error, RecursionError):
         return "json-too-deep", "the JSON is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
-        return "encoding-not-utf8", f"byte {error.start} of it is not UTF-8"
+        return "encoding-not-utf8", f"its byte {_first_bad_byte(data, error)} is not UTF-8"
     text = str(error)
     if isinstance(error, msgspec.ValidationError):
         return "json-unexpected", text[0].lower() + text[1:]
