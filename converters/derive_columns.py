@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -11,11 +11,28 @@ import pyarrow.compute as pc
 
 from trialbridge.columns import blank, flat
 from trialbridge.context import Context
+from trialbridge.findings import Finding, Severity
 from trialbridge.timing import Column, Mask, Numbers, Times, parse_dtc
 
+Say: TypeAlias = Callable[[int], tuple[str, str, str]]
+"""What is to be said of a row: the rule, the message, the value."""
 Codes: TypeAlias = tuple[Numbers, pa.Array]
 """For each row the place of its value among the distinct values, -1 for null; and the distinct values."""
 MOST_CODES = 2**62
+SEVERITIES = {
+    "age-undecided": Severity.NOTICE,
+    "date-form": Severity.WARNING,
+    "date-impossible": Severity.WARNING,
+    "date-order": Severity.WARNING,
+    "lobxfl-contradicts": Severity.NOTICE,
+    "nrind-contradicts": Severity.WARNING,
+    "sequence-renumbered": Severity.WARNING,
+    "study-day-contradicts": Severity.WARNING,
+    "unit-missing": Severity.WARNING,
+    "unit-no-standard": Severity.WARNING,
+    "unit-property": Severity.WARNING,
+}
+"""Every rule that a derivation may report by, and how much it matters."""
 
 
 def texts(table: pa.Table, name: str) -> pa.Array:
@@ -45,6 +62,8 @@ def encode(column: Column) -> Codes:
         ([0, -1, 1, 0], ['b', 'a'])
     """
     array = flat(column)
+    if pa.types.is_null(array.type):
+        array = array.cast(pa.string())
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     codes: Numbers = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     return codes, encoded.dictionary
@@ -88,35 +107,53 @@ def in_table(table: pa.Table, names: Sequence[str]) -> list[Column]:
     return [table[name] for name in names if name in table.column_names]
 
 
-def gather(found: Mask, by: Sequence[Column]) -> list[tuple[int, int]]:
-    """Return the first row, and the number of rows, of each group among the `found` rows, in row order.
+def gather(found: Mask, by: Sequence[Column]) -> tuple[Numbers, Numbers]:
+    """Return the first row of each group among the `found` rows, in row order, and how many rows it has.
 
     Example:
         >>> gather(np.array([True, False, True, True]), [pa.array(["a", "a", "b", "a"])])
-        [(0, 2), (2, 1)]
+        (array([0, 2]), array([2, 1]))
     """
     rows = np.flatnonzero(found)
-    if not len(rows):
-        return []
     groups = group([flat(column).take(pa.array(rows)) for column in by], len(rows))
     _, first, counts = np.unique(groups, return_index=True, return_counts=True)
     order = np.argsort(first)
-    return list(zip(rows[first[order]].tolist(), counts[order].tolist(), strict=True))
+    return rows[first[order]], counts[order]
 
 
-def place(table: pa.Table, row: int, context: Context) -> dict[str, str]:
-    """Return the fields of a finding that say where a row stands and what it was read from."""
-    key = [_cell(table, "USUBJID", row)]
-    sequence = context.named("SEQ")
-    if sequence in table.column_names:
-        key.append(f"{sequence} {table[sequence][row].as_py():.0f}")
-    return {"domain": context.domain, "record": " ".join(key), "resource": _cell(table, "_id", row)}
+def report(
+    table: pa.Table, context: Context, variable: str, found: Mask, by: Sequence[Column], say: Say
+) -> list[Finding]:
+    """Return one finding on `variable` for each group of the `found` rows that are equal in `by`.
 
-
-def _cell(table: pa.Table, name: str, row: int) -> str:
-    """Return one value as text; empty where there is none."""
-    value = table[name][row].as_py() if name in table.column_names else None
-    return "" if value is None else str(value)
+    Its place is that of the group's first row, for which `say` gives rule, message and value.
+    """
+    if not found.any():
+        return []
+    rows, counts = (numbers.tolist() for numbers in gather(found, by))
+    first = table.take(pa.array(rows))
+    subjects, sequence, resources = (
+        pc.fill_null(texts(first, name), "").to_pylist() for name in ("USUBJID", context.named("SEQ"), "_id")
+    )
+    records = [
+        f"{subject} {context.named('SEQ')} {number}" if number else subject
+        for subject, number in zip(subjects, sequence, strict=True)
+    ]
+    return [
+        Finding(
+            SEVERITIES[rule],
+            rule,
+            message,
+            context.domain,
+            variable,
+            record,
+            resource,
+            value=value,
+            count=count,
+        )
+        for row, count, record, resource in zip(rows, counts, records, resources, strict=True)
+        for rule, message, value in (say(row),)
+    ]
 
 
 def reference_times(table: pa.Table, context: Context, name: str) -> Times:

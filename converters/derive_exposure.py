@@ -6,17 +6,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from trialbridge.converters.derive_columns import (
-    gather,
     group,
     in_table,
-    place,
     reference_times,
+    report,
     texts,
     with_column,
 )
 
 from trialbridge.context import Context, Derived
-from trialbridge.findings import Finding, Severity
+from trialbridge.findings import Finding
 from trialbridge.timing import Mask, Numbers, Times, as_mask, before, latest, parse_dtc, same_day
 
 ONE_TEST = ("TESTCD", "CAT", "SCAT", "TSTDTL", "BDAGNT", "SPEC", "METHOD", "POS", "LOC", "LAT")
@@ -64,16 +63,12 @@ def _other_flags(
     """Return the findings on given flags that stand on another record than the dates say."""
     elsewhere = as_mask(given.is_valid())
     elsewhere[chosen] = False
-    by = [texts(table, "USUBJID"), pa.array(groups)]
-    return [
-        Finding(
-            Severity.NOTICE,
+
+    def say(row: int) -> tuple[str, str, str]:
+        return (
             "lobxfl-contradicts",
-            "The given flag is not on the last result before the first exposure",
-            variable=context.named("LOBXFL"),
-            value=given[row].as_py(),
-            count=count,
-            **place(table, row, context),
+            "The given flag is not on the last result before exposure",
+            str(given[row]),
         )
-        for row, count in gather(elsewhere, by)
-    ]
+
+    return report(table, context, context.named("LOBXFL"), elsewhere, [pa.array(groups)], say)

@@ -10,17 +10,18 @@ from decimal import Context as Rounding
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.derive_columns import encode, gather, group, numbers, place, texts, with_column
+from trialbridge.converters.derive_columns import encode, group, numbers, report, texts, with_column
 
 from trialbridge.context import Context, Derived
-from trialbridge.findings import Finding, Severity
+from trialbridge.findings import Finding
 from trialbridge.timing import Mask, Numbers, as_mask
 from trialbridge.units import EXACT, SAME, Conversion, conversion, convert, standard_unit
 
 NUMBER = r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,3})?"
 RESULT = rf"^\s*(?P<comparator><=|>=|<|>|≤|≥)?\s*(?P<number>{NUMBER})\s*$"
-OUTWARD = {"<": ROUND_CEILING, "<=": ROUND_CEILING, "≤": ROUND_CEILING}
+OUTWARD = {"<": ROUND_CEILING, "<=": ROUND_CEILING}
 """How a limit is rounded, so that what it says stays true; the others are rounded down."""
+ASCII = {"≤": "<=", "≥": ">="}
 LONGEST_POSITIONAL = 30
 """Digits up to which a number is written without an exponent."""
 RANGES = {"ORNRLO": "STNRLO", "ORNRHI": "STNRHI"}
@@ -151,6 +152,7 @@ def _standard_text(comparator: str, digits: str, step: Step) -> str | None:
     """Return a number or limit in the standard unit as text, None if it cannot be converted."""
     if step.conversion is None:
         return None
+    comparator = ASCII.get(comparator, comparator)
     if step.conversion == SAME:
         return comparator + digits
     if comparator:
@@ -201,19 +203,13 @@ def _refused(
     table: pa.Table, refused: Mask, steps: list[Step], which: Numbers, context: Context
 ) -> list[Finding]:
     """Return one finding for each test, specimen and unit whose numbers have no standard result."""
-    return [
-        Finding(
-            Severity.WARNING,
-            step.fault,
-            FAULTS[step.fault].format(test=step.test, unit=step.collected, target=step.unit),
-            variable=context.named("STRESC"),
-            value=step.collected,
-            count=count,
-            **place(table, row, context),
-        )
-        for row, count in gather(refused, [pa.array(which)])
-        for step in [steps[which[row]]]
-    ]
+
+    def say(row: int) -> tuple[str, str, str]:
+        step = steps[which[row]]
+        message = FAULTS[step.fault].format(test=step.test, unit=step.collected, target=step.unit)
+        return step.fault, message, step.collected
+
+    return report(table, context, context.named("STRESC"), refused, [pa.array(which)], say)
 
 
 def derive_reference_indicator(table: pa.Table, context: Context) -> Derived:
@@ -265,16 +261,13 @@ def _indicator_findings(
     judged = pc.is_in(given, pa.array(["LOW", "HIGH", "NORMAL", "ABNORMAL"]))
     together = pc.binary_join_element_wise(given, implied, " ")
     wrong = pc.and_(judged, pc.and_(implied.is_valid(), pc.invert(pc.is_in(together, pa.array(COMPATIBLE)))))
-    by = [texts(table, "USUBJID"), texts(table, context.named("TESTCD")), given, implied]
-    return [
-        Finding(
-            Severity.WARNING,
-            "nrind-contradicts",
-            f"{given[row]} is given for {by[1][row]}; by its reference range the result is {implied[row]}",
-            variable=context.named("NRIND"),
-            value=given[row].as_py(),
-            count=count,
-            **place(table, row, context),
+    tests = texts(table, context.named("TESTCD"))
+
+    def say(row: int) -> tuple[str, str, str]:
+        message = (
+            f"{given[row]} is given for {tests[row]}; by its reference range the result is {implied[row]}"
         )
-        for row, count in gather(as_mask(wrong), by)
-    ]
+        return "nrind-contradicts", message, str(given[row])
+
+    by = [texts(table, "USUBJID"), tests, given, implied]
+    return report(table, context, context.named("NRIND"), as_mask(wrong), by, say)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.derive_columns import encode, numbers, packed, place, ranks, with_column
+from trialbridge.converters.derive_columns import encode, numbers, packed, ranks, report, with_column
 
 from trialbridge.columns import flat
 from trialbridge.context import Context, Derived
-from trialbridge.findings import Finding, Severity
+from trialbridge.findings import Finding
 from trialbridge.timing import Column, Mask, Numbers
 
 POINTERS = ("_src", "_id", "_item", "_hash")
@@ -82,7 +82,7 @@ def derive_sequence(table: pa.Table, context: Context) -> Derived:
     kept, renumbered = _given(subjects, given.to_numpy(zero_copy_only=False))
     sequence = np.where(kept, given.to_numpy(zero_copy_only=False), _count(subjects))
     table = with_column(table, name, pa.array(sequence, pa.float64()))
-    return table, _renumbered(table, subjects, renumbered, context)
+    return table, _renumbered(table, renumbered, context)
 
 
 def _count(subjects: Numbers) -> Numbers:
@@ -107,18 +107,11 @@ def _given(subjects: Numbers, given: np.ndarray) -> tuple[Mask, Mask]:
     return ~faulty, faulty & ~missing
 
 
-def _renumbered(table: pa.Table, subjects: Numbers, found: Mask, context: Context) -> list[Finding]:
+def _renumbered(table: pa.Table, found: Mask, context: Context) -> list[Finding]:
     """Return one finding for each subject whose given numbers could not stay."""
-    rows = np.flatnonzero(found)
-    _, first, counts = np.unique(subjects[rows], return_index=True, return_counts=True)
-    return [
-        Finding(
-            Severity.WARNING,
-            "sequence-renumbered",
-            "The given numbers are not there for all records of the subject, or not unique",
-            variable=context.named("SEQ"),
-            count=count,
-            **place(table, row, context),
-        )
-        for row, count in zip(rows[first].tolist(), counts.tolist(), strict=True)
-    ]
+    message = "The given numbers are not there for all records of the subject, or not unique"
+
+    def say(_: int) -> tuple[str, str, str]:
+        return "sequence-renumbered", message, ""
+
+    return report(table, context, context.named("SEQ"), found, [table["USUBJID"]], say)

@@ -8,17 +8,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from trialbridge.converters.derive_columns import (
-    gather,
     numbers,
-    place,
     reference_times,
+    report,
     texts,
     with_column,
 )
 
 from trialbridge.context import REFERENCE_DATES, Context, Derived
-from trialbridge.findings import Finding, Severity
-from trialbridge.timing import Numbers, Times, as_mask, earliest, latest, parse_dtc
+from trialbridge.findings import Finding
+from trialbridge.timing import Mask, Numbers, Times, as_mask, earliest, latest, parse_dtc
 
 FROM_EXPOSURE = {
     "RFSTDTC": (earliest, "first"),
@@ -87,20 +86,19 @@ def derive_age(table: pa.Table, context: Context) -> Derived:
     known = (np.minimum(birth.precision, reference.precision) > 0) & (youngest == oldest) & (youngest >= 0)
     age = pa.array(youngest.astype(np.float64), mask=~known)
     years = pc.if_else(pa.array(missing & known), "YEARS", pa.scalar(None, pa.string()))
-    undecided = missing & birth.valid & reference.valid & ~known
+    findings = _undecided(table, missing & birth.valid & reference.valid & ~known, context)
     table = with_column(table, "AGE", pc.coalesce(given, age))
-    return with_column(table, "AGEU", pc.coalesce(texts(table, "AGEU"), years)), [
-        Finding(
-            Severity.NOTICE,
-            "age-undecided",
-            "BRTHDTC and RFSTDTC do not decide the age in full years",
-            variable="AGE",
-            value=table["BRTHDTC"][row].as_py(),
-            count=count,
-            **place(table, row, context),
-        )
-        for row, count in gather(undecided, [texts(table, "USUBJID")])
-    ]
+    return with_column(table, "AGEU", pc.coalesce(texts(table, "AGEU"), years)), findings
+
+
+def _undecided(table: pa.Table, undecided: Mask, context: Context) -> list[Finding]:
+    """Return the findings on subjects whose dates do not decide their age."""
+    births = texts(table, "BRTHDTC")
+
+    def say(row: int) -> tuple[str, str, str]:
+        return "age-undecided", "BRTHDTC and RFSTDTC do not decide the age in full years", str(births[row])
+
+    return report(table, context, "AGE", undecided, [texts(table, "USUBJID")], say)
 
 
 def full_years(birth: Times, reference: Times) -> tuple[Numbers, Numbers]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.derive_columns import gather, numbers, place, reference_times, texts, with_column
+from trialbridge.converters.derive_columns import numbers, reference_times, report, texts, with_column
 
 from trialbridge.context import Context, Derived
-from trialbridge.findings import Finding, Severity
+from trialbridge.findings import Finding
 from trialbridge.timing import as_mask, before, parse_dtc, study_day, to_dtc
 
 STUDY_DAYS = {"DTC": "DY", "STDTC": "STDY", "ENDTC": "ENDY"}
@@ -45,19 +45,14 @@ def _faults(table: pa.Table, name: str, context: Context) -> list[Finding]:
     """Return the findings on the texts of one variable that are no date-time."""
     column = texts(table, name)
     times = parse_dtc(column)
-    return [
-        Finding(
-            Severity.WARNING,
-            "date-impossible" if times.formed[row] else "date-form",
-            f"{value!r} is no date of the calendar" if times.formed[row] else f"{value!r} is not ISO 8601",
-            variable=name,
-            value=value,
-            count=count,
-            **place(table, row, context),
-        )
-        for row, count in gather(times.faulty, [texts(table, "USUBJID"), column])
-        for value in [column[row].as_py()]
-    ]
+
+    def say(row: int) -> tuple[str, str, str]:
+        value = column[row].as_py()
+        if times.formed[row]:
+            return "date-impossible", f"{value!r} is in no calendar", value
+        return "date-form", f"{value!r} is not ISO 8601", value
+
+    return report(table, context, name, times.faulty, [texts(table, "USUBJID"), column], say)
 
 
 def _spans(table: pa.Table, context: Context) -> list[tuple[str, str]]:
@@ -77,18 +72,11 @@ def _out_of_order(table: pa.Table, start: str, end: str, context: Context) -> li
     """Return the findings on ends that lie before their start, at the precision that both have."""
     starts, ends = texts(table, start), texts(table, end)
     wrong = before(parse_dtc(ends), parse_dtc(starts))
-    return [
-        Finding(
-            Severity.WARNING,
-            "date-order",
-            f"{end} {ends[row]} lies before {start} {starts[row]}",
-            variable=end,
-            value=ends[row].as_py(),
-            count=count,
-            **place(table, row, context),
-        )
-        for row, count in gather(wrong, [texts(table, "USUBJID"), starts, ends])
-    ]
+
+    def say(row: int) -> tuple[str, str, str]:
+        return "date-order", f"{end} {ends[row]} lies before {start} {starts[row]}", str(ends[row])
+
+    return report(table, context, end, wrong, [texts(table, "USUBJID"), starts, ends], say)
 
 
 def derive_study_day(table: pa.Table, context: Context) -> Derived:
@@ -112,15 +100,9 @@ def _contradictions(
 ) -> list[Finding]:
     """Return the findings on study days that are given otherwise than they are counted."""
     other = as_mask(pc.not_equal(given, days))
-    return [
-        Finding(
-            Severity.WARNING,
-            "study-day-contradicts",
-            f"{name} is given as {given[row].as_py():.0f} and counts as {days[row].as_py():.0f} from RFSTDTC",
-            variable=name,
-            value=f"{given[row].as_py():.0f}",
-            count=count,
-            **place(table, row, context),
-        )
-        for row, count in gather(other, [texts(table, "USUBJID"), given, days])
-    ]
+
+    def say(row: int) -> tuple[str, str, str]:
+        stated, counted = (f"{column[row].as_py():.0f}" for column in (given, days))
+        return "study-day-contradicts", f"{name} is given as {stated} and counts as {counted}", stated
+
+    return report(table, context, name, other, [texts(table, "USUBJID"), given, days], say)
