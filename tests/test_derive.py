@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from trialbridge.converters.derive import DERIVATIONS, METHODS, derive
+from trialbridge.converters.derive_columns import group
 from trialbridge.converters.derive_exposure import derive_last_before_exposure
 from trialbridge.converters.derive_result import (
     collected_units,
@@ -311,3 +312,26 @@ def test_derived_variables_have_their_method() -> None:
     assert derived
     assert all(f"--{name[2:]}" in METHODS for name in derived)
     assert all(sentence.endswith(".") for sentence in METHODS.values())
+
+
+def test_many_wide_keys_still_order_and_group() -> None:
+    rows = 400
+    columns = {
+        f"KEY{place}": pa.array([str((row * 7 + place) % rows) for row in range(rows)]) for place in range(9)
+    }
+    table = pa.table({"USUBJID": pa.array(["1"] * rows), **columns})
+    ordered = table.take(pa.array(total_order(table, tuple(columns))))
+    assert ordered["KEY0"].to_pylist() == sorted(columns["KEY0"].to_pylist())
+    assert len(set(group(list(columns.values()), rows).tolist())) == rows
+
+
+def test_column_without_any_value_needs_no_type() -> None:
+    table = pa.table(
+        {"USUBJID": ["1", "1"], "LBTESTCD": ["K", "K"], "LBDTC": pa.nulls(2), "LBORRES": pa.nulls(2)}
+    )
+    table = table.append_column("_item", pa.nulls(2))
+    assert total_order(table, ("LBDTC",)).tolist() == [0, 1]
+    derived, findings = derive(table, context())
+    assert derived["LBSTRESC"].to_pylist() == [None, None]
+    assert derived["_item"] == table["_item"]
+    assert findings == []
