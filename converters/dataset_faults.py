@@ -1,0 +1,83 @@
+"""What no dataset file can hold, whatever its format: columns that contradict their variables."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.errors import WriteError
+from trialbridge.model import Dataset
+
+_ARROW = {"Char": pa.string(), "Num": pa.float64()}
+
+
+def column_faults(dataset: Dataset) -> list[WriteError]:
+    """Return how the table of `dataset` contradicts its variables: names, order, types.
+
+    Example:
+        >>> from trialbridge.model import Variable
+        >>> table = pa.table({"AESEQ": pa.array([1], pa.int64())})
+        >>> print(*column_faults(Dataset("AE", "", (Variable("AESEQ", "", "Num"),), table)))
+        AE.AESEQ: the column is int64, a Num variable needs double
+    """
+    names = [variable.name for variable in dataset.variables]
+    faults = [
+        WriteError(dataset.name, name, f"the name stands {count} times")
+        for name, count in Counter(names).items()
+        if count > 1
+    ]
+    if dataset.table.column_names != names:
+        faults.append(WriteError(dataset.name, "", "the columns are not the variables in their order"))
+        return faults
+    for variable, column in zip(dataset.variables, dataset.table.columns, strict=True):
+        if column.type != _ARROW[variable.type]:
+            needed = _ARROW[variable.type]
+            text = f"the column is {column.type}, a {variable.type} variable needs {needed}"
+            faults.append(WriteError(dataset.name, variable.name, text))
+    return faults + [fault for name in dataset.missing if (fault := _missing_fault(dataset, name))]
+
+
+def _missing_fault(dataset: Dataset, name: str) -> WriteError | None:
+    codes = dataset.missing[name]
+    if name not in dataset.table.column_names or dataset.variable(name).type != "Num":
+        return WriteError(dataset.name, name, "special missing values need a Num variable of that name")
+    if len(codes) != dataset.table.num_rows:
+        text = f"there are {len(codes)} special missing values for {dataset.table.num_rows} rows"
+        return WriteError(dataset.name, name, text)
+    known = pc.fill_null(pc.match_substring_regex(codes, "^[A-Z_]$"), True)  # noqa: FBT003 - Arrow's own signature
+    beside_null = pc.or_(pc.is_null(codes), dataset.table[name].is_null())
+    wrong = ~np.asarray(pc.and_(known, beside_null))
+    return first_fault(dataset, name, wrong, "a special missing value is _ or A to Z, where no number is")
+
+
+def first_fault(
+    dataset: Dataset, variable: str, wrong: npt.NDArray[np.bool_], problem: str
+) -> WriteError | None:
+    """Return the fault of the first row that is `wrong`, with how many more there are; `None` where none is.
+
+    Example:
+        >>> ae = Dataset("AE", "Adverse Events", (), pa.table({}))
+        >>> print(first_fault(ae, "AETERM", np.array([False, True, True]), "no"))
+        AE.AETERM, row 2: no (and 1 more row)
+    """
+    rows = np.flatnonzero(wrong)
+    if not len(rows):
+        return None
+    more = len(rows) - 1
+    tail = f" (and {more} more row{'s' * (more > 1)})" if more else ""
+    return WriteError(dataset.name, variable, problem + tail, int(rows[0]) + 1)
+
+
+def numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
+    """Return the values of a `float64` column, a 0 where there is none.
+
+    Example:
+        >>> numbers(pa.chunked_array([[1.5, None]])).tolist()
+        [1.5, 0.0]
+    """
+    values: npt.NDArray[np.float64] = np.asarray(pc.fill_null(column, 0.0), np.float64)
+    return values

@@ -1,0 +1,207 @@
+"""CDISC Dataset-JSON 1.1, read from one JSON document or from NDJSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+import pyarrow as pa
+from trialbridge.converters.dataset_json_format import (
+    NDJSON,
+    DatasetJsonMetadata,
+    JsonColumn,
+    JsonHeader,
+    JsonSystem,
+)
+
+from trialbridge.errors import ReadError
+from trialbridge.model import Dataset, Variable
+
+_BATCH_ROWS = 8_192
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_VERSION = "1.1"
+
+Rows = list[list[Any]]
+Decoded = TypeVar("Decoded")
+
+_ARROW = {"Char": pa.string(), "Num": pa.float64()}
+_KINDS: dict[str, Literal["Char", "Num"]] = {
+    **dict.fromkeys(("string", "date", "datetime", "time", "URI"), "Char"),
+    **dict.fromkeys(("integer", "float", "double", "decimal"), "Num"),
+}
+
+
+class _Document(JsonHeader, frozen=True, kw_only=True):
+    """The whole of a JSON document."""
+
+    rows: Rows
+
+
+def read_dataset_json(source: Path) -> Dataset:
+    """Return the dataset of a Dataset-JSON 1.1 file; NDJSON where its name ends in ``.ndjson``.
+
+    An empty text is null. Numbers that the file keeps as text (``decimal``) become numbers; a date that it
+    says to turn into a SAS number (``targetDataType``) stays the text it is.
+
+    Raises:
+        ReadError: It is not Dataset-JSON 1.1, or its rows are not what its header says.
+
+    Example:
+        >>> import tempfile
+        >>> from trialbridge.converters.write_dataset_json import write_dataset_json
+        >>> path = Path(tempfile.mkdtemp()) / "dm.json"
+        >>> dm = Dataset("DM", "", (Variable("AGE", "Age", "Num"),), pa.table({"AGE": [63.0, None]}))
+        >>> write_dataset_json(dm, path, metadata=DatasetJsonMetadata(datetime(2014, 1, 2)))
+        >>> read_dataset_json(path).table["AGE"].to_pylist()
+        [63.0, None]
+    """
+    header, parts = _READERS[source.suffix == NDJSON](source)
+    _check_header(source, header)
+    schema = pa.schema([(column.name, _ARROW[_KINDS[column.dataType]]) for column in header.columns])
+    batches: list[pa.RecordBatch] = []
+    first = 1
+    for rows in parts:
+        batches.append(_batch(source, header, schema, rows, first))
+        first += len(rows)
+    if first - 1 != header.records:
+        raise ReadError(str(source), f"says {header.records} records and holds {first - 1}")
+    keys = sorted((column.keySequence, column.name) for column in header.columns if column.keySequence)
+    return Dataset(
+        header.name,
+        header.label,
+        tuple(_variable(column) for column in header.columns),
+        pa.Table.from_batches(batches, schema),
+        keys=tuple(name for _, name in keys),
+    )
+
+
+def inspect_dataset_json(source: Path) -> DatasetJsonMetadata:
+    """Return what a Dataset-JSON 1.1 file says beside its data.
+
+    Raises:
+        ReadError: It is not Dataset-JSON 1.1.
+    """
+    with source.open("rb") as file:
+        data = file.readline() if source.suffix == NDJSON else file.read()
+    header = _decode(source, data, JsonHeader, 1)
+    system = header.sourceSystem or JsonSystem("", "")
+    return DatasetJsonMetadata(
+        _moment(source, header.datasetJSONCreationDateTime),
+        header.originator,
+        header.studyOID,
+        header.metaDataVersionOID,
+        header.metaDataRef,
+        system.name,
+        system.version,
+        _moment(source, header.dbLastModifiedDateTime) if header.dbLastModifiedDateTime else None,
+        header.fileOID,
+    )
+
+
+def _moment(source: Path, text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ReadError(str(source), f"has {text!r} where a date and time is needed") from error
+
+
+def _decode(source: Path, data: bytes, kind: type[Decoded], line: int) -> Decoded:
+    try:
+        return msgspec.json.decode(data.removeprefix(_BYTE_ORDER_MARK), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ReadError(str(source), f"line {line} is not Dataset-JSON: {error}") from error
+
+
+def _read_document(source: Path) -> tuple[JsonHeader, Iterator[Rows]]:
+    document = _decode(source, source.read_bytes(), _Document, 1)
+    return document, iter([document.rows])
+
+
+def _read_lines(source: Path) -> tuple[JsonHeader, Iterator[Rows]]:
+    with source.open("rb") as file:
+        header = _decode(source, file.readline(), JsonHeader, 1)
+    return header, _line_batches(source)
+
+
+def _line_batches(source: Path) -> Iterator[Rows]:
+    with source.open("rb") as file:
+        lines = islice(enumerate(file, 1), 1, None)
+        while batch := list(islice(lines, _BATCH_ROWS)):
+            yield [_decode(source, line, list[Any], number) for number, line in batch if line.strip()]
+
+
+_READERS: dict[bool, Callable[[Path], tuple[JsonHeader, Iterator[Rows]]]] = {
+    True: _read_lines,
+    False: _read_document,
+}
+
+
+def _check_header(source: Path, header: JsonHeader) -> None:
+    if not f"{header.datasetJSONVersion}.".startswith(f"{_VERSION}."):
+        raise ReadError(str(source), f"is Dataset-JSON {header.datasetJSONVersion}, not {_VERSION}")
+    for column in header.columns:
+        if column.dataType not in _KINDS:
+            text = f"{header.name}.{column.name} has the type {column.dataType!r}, which SDTM has not"
+            raise ReadError(str(source), text)
+
+
+def _batch(source: Path, header: JsonHeader, schema: pa.Schema, rows: Rows, first: int) -> pa.RecordBatch:
+    width = len(header.columns)
+    for number, row in enumerate(rows, first):
+        if len(row) != width:
+            raise ReadError(str(source), f"row {number} has {len(row)} values for {width} columns")
+    columns = zip(*rows, strict=True) if rows else [()] * width
+    arrays = [
+        _array(source, f"{header.name}.{column.name}", column.dataType, values, first)
+        for column, values in zip(header.columns, columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _array(source: Path, name: str, data_type: str, values: tuple[Any, ...], first: int) -> pa.Array:
+    kind = _KINDS[data_type]
+    convert = _decimal_cell if data_type == "decimal" else _CELLS[kind]
+    cells = []
+    for number, value in enumerate(values, first):
+        try:
+            cells.append(convert(value))
+        except ValueError as error:
+            text = f"{name}, row {number}: {value!r} does not fit the type {data_type}"
+            raise ReadError(str(source), text) from error
+    return pa.array(cells, _ARROW[kind])
+
+
+def _char_cell(value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise ValueError
+    return value or None
+
+
+def _num_cell(value: Any) -> float | None:
+    if value is None:
+        return None
+    # a bool is an int for Python, and an int beyond 2**53 may not be a float
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or float(value) != value:
+        raise ValueError
+    return float(value)
+
+
+def _decimal_cell(value: Any) -> float | None:
+    number = float(value) if isinstance(value, str) else _num_cell(value)
+    if number is not None and not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+_CELLS: dict[str, Callable[[Any], Any]] = {"Char": _char_cell, "Num": _num_cell}
+
+
+def _variable(column: JsonColumn) -> Variable:
+    return Variable(
+        column.name, column.label, _KINDS[column.dataType], length=column.length, format=column.displayFormat
+    )
