@@ -1,0 +1,262 @@
+"""What is wrong with a define.xml by itself: the official schema, its OIDs, and the rules beyond both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+from lxml import etree
+from trialbridge.define_xml.read import parse_define
+from trialbridge.define_xml.schema import NAMESPACES, attribute_name, element_name
+from trialbridge.define_xml.version_2_0 import lift
+
+from trialbridge.errors import ReadError
+from trialbridge.findings import Finding, Severity
+
+_ARM = "http://www.cdisc.org/ns/arm/v1.0"
+_SCHEMAS = {False: "cdisc-define-2.1/define2-1-0.xsd", True: "cdisc-arm-1.0/arm1-0-0.xsd"}
+
+_REFERENCES = {
+    "ItemOID": "ItemDef",
+    "def:ItemOID": "ItemDef",
+    "MethodOID": "MethodDef",
+    "CodeListOID": "CodeList",
+    "RoleCodeListOID": "CodeList",
+    "ValueListOID": "def:ValueListDef",
+    "WhereClauseOID": "def:WhereClauseDef",
+    "def:CommentOID": "def:CommentDef",
+    "def:StandardOID": "def:Standard",
+    "leafID": "def:leaf",
+    "def:ArchiveLocationID": "def:leaf",
+}
+"""Which element an attribute names by its OID."""
+
+_ALWAYS_USED = {"def:Standard"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """Something that the schema cannot say: the elements that break it, as an XPath."""
+
+    name: str
+    severity: Severity
+    faults: str
+    message: str
+
+
+_RULES = (
+    _Rule("define-codelist-standard", Severity.ERROR,
+          "//odm:CodeList[not(odm:ExternalCodeList) and not(@def:StandardOID) and not(@def:IsNonStandard)]",
+          "a codelist names its standard, or says that it has none"),
+    _Rule("define-codelist-code", Severity.ERROR,
+          "//odm:CodeList[@def:StandardOID and not(odm:Alias[@Context='nci:ExtCodeID'])"
+          " and not(odm:ExternalCodeList)]",
+          "a CDISC codelist has its NCI code"),
+    _Rule("define-term-code", Severity.WARNING,
+          "//odm:CodeList[odm:Alias[@Context='nci:ExtCodeID']]/*[@CodedValue and not(@def:ExtendedValue)"
+          " and not(odm:Alias[@Context='nci:ExtCodeID'])]",
+          "a value of a CDISC codelist has its NCI code, or is marked as extended"),
+    _Rule("define-dataset-standard", Severity.ERROR,
+          "//odm:ItemGroupDef[boolean(@def:StandardOID) = boolean(@def:IsNonStandard)]",
+          "a dataset names its standard, or says that it has none"),
+    _Rule("define-dataset-class", Severity.ERROR,
+          "//odm:ItemGroupDef[not(def:Class)]", "a dataset has a class"),
+    _Rule("define-dataset-keys", Severity.ERROR,
+          "//odm:ItemGroupDef[not(odm:ItemRef/@KeySequence)]", "a dataset has key variables"),
+    _Rule("define-dataset-structure", Severity.ERROR,
+          "//odm:ItemGroupDef[@def:Structure='']", "a dataset says what one of its records is"),
+    _Rule("define-dataset-empty", Severity.ERROR,
+          "//odm:ItemGroupDef[@def:HasNoData and not(@def:CommentOID)]", "a dataset without data says why"),
+    _Rule("define-dataset-leaf", Severity.ERROR,
+          "//odm:ItemGroupDef[not(@def:HasNoData) and not(@def:ArchiveLocationID = def:leaf/@ID)]",
+          "a dataset with data says where its file lies"),
+    _Rule("define-dataset-repeating", Severity.ERROR,
+          "//odm:ItemGroupDef[@IsReferenceData='Yes' and @Repeating='Yes']",
+          "reference data does not repeat"),
+    _Rule("define-length", Severity.ERROR,
+          "//odm:ItemDef[boolean(@Length)"
+          " != boolean(@DataType='text' or @DataType='integer' or @DataType='float')]",
+          "text, integer and float have a length, and nothing else has"),
+    _Rule("define-digits", Severity.ERROR,
+          "//odm:ItemDef[boolean(@SignificantDigits) != boolean(@DataType='float')]",
+          "a float has significant digits, and nothing else has"),
+    _Rule("define-value-level", Severity.ERROR,
+          "//odm:ItemDef[@Name='QVAL' and not(def:ValueListRef)"
+          " and not(@OID = //odm:ItemRef[@def:HasNoData]/@ItemOID)]",
+          "a supplemental value has value-level metadata"),
+    _Rule("define-predecessor", Severity.ERROR,
+          "//def:Origin[@Type='Predecessor' and not(odm:Description)]", "a predecessor is named"),
+    _Rule("define-terminology", Severity.ERROR,
+          "//def:Standard[@Type='CT' and not(@PublishingSet)]", "a terminology names its publishing set"),
+)  # fmt: skip
+
+
+def check_define(source: Path) -> list[Finding]:
+    """Return everything that is wrong with the define.xml at `source`; nothing, if it is right.
+
+    A file that is no XML at all is one finding, not an exception.
+    """
+    try:
+        root = parse_define(source)
+    except ReadError as error:
+        return [Finding(Severity.ERROR, "define-not-xml", error.problem, source=source.name)]
+    return [
+        Finding(severity, rule, message, path=path, source=source.name)
+        for check in (_OLD_CHECKS if lift(root) else _CHECKS)
+        for severity, rule, message, path in check(root)
+    ]
+
+
+_Fault = tuple[Severity, str, str, str]
+
+
+@cache
+def _validator(*, arm: bool) -> etree.XMLSchema:
+    """Return the official schema, with or without the analysis results of ADaM."""
+    with as_file(files("defineutils") / "validate" / "schema") as folder:
+        return etree.XMLSchema(etree.parse(folder / _SCHEMAS[arm]))
+
+
+def _schema(root: etree._Element) -> Iterator[_Fault]:
+    """Yield the faults against the official schema."""
+    validator = _validator(arm=_ARM in root.nsmap.values())
+    if not validator.validate(root):
+        entries: Any = validator.error_log  # iterable, which its stubs do not know
+        for entry in entries:
+            message = entry.message.replace("{" + NAMESPACES["odm"] + "}", "")
+            yield Severity.ERROR, "define-schema", f"line {entry.line}: {message}", entry.path or ""
+
+
+def _definitions(root: etree._Element) -> Iterator[tuple[str, str, etree._Element]]:
+    """Yield kind, OID and element of everything that can be referred to."""
+    for kind in dict.fromkeys(_REFERENCES.values()):
+        for element in root.iter(element_name(kind)):
+            yield kind, element.get("OID") or element.get("ID") or "", element
+
+
+def _references(root: etree._Element) -> Iterator[tuple[str, str, etree._Element]]:
+    """Yield kind, OID and place of every reference."""
+    kinds = {attribute_name(name): kind for name, kind in _REFERENCES.items()}
+    for element in root.iter("{*}*"):
+        for name, value in element.attrib.items():
+            if name in kinds:
+                yield kinds[str(name)], str(value), element
+
+
+def _duplicates(root: etree._Element) -> Iterator[_Fault]:
+    """Yield every OID that is defined twice, and every codelist name that is."""
+    seen: set[str] = set()
+    names = (("codelist name", item.get("Name", ""), item) for item in root.iter(element_name("CodeList")))
+    for kind, oid, element in (*_definitions(root), *names):
+        key = oid if kind != "codelist name" else f"codelist name {oid}"
+        if key in seen:
+            yield Severity.ERROR, "define-oid-twice", f"{_at(element)}: {key} is there twice", _path(element)
+        seen.add(key)
+
+
+def _dangling(root: etree._Element) -> Iterator[_Fault]:
+    """Yield every reference to something that is not defined."""
+    defined = {(kind, oid) for kind, oid, _ in _definitions(root)}
+    for kind, oid, element in _references(root):
+        if (kind, oid) not in defined:
+            message = f"{_at(element)}: there is no {kind} {oid}"
+            yield Severity.ERROR, "define-oid-missing", message, _path(element)
+
+
+def _unused(root: etree._Element) -> Iterator[_Fault]:
+    """Yield every definition that nothing refers to."""
+    used = {(kind, oid) for kind, oid, _ in _references(root)}
+    for kind, oid, element in _definitions(root):
+        if (kind, oid) not in used and kind not in _ALWAYS_USED:
+            message = f"{_at(element)}: nothing uses {kind} {oid}"
+            yield Severity.WARNING, "define-unused", message, _path(element)
+
+
+def _broken(root: etree._Element) -> Iterator[_Fault]:
+    """Yield the elements that break one of the rules beyond the schema."""
+    for rule in _RULES:
+        for element in root.xpath(rule.faults, namespaces=NAMESPACES):  # type: ignore[union-attr]
+            assert isinstance(element, etree._Element)  # noqa: S101, SLF001
+            yield rule.severity, rule.name, f"{_at(element)}: {rule.message}", _path(element)
+
+
+def _cross(root: etree._Element) -> Iterator[_Fault]:
+    """Yield what only shows when a definition and its references are seen together."""
+    items = {element.get("OID", ""): element for element in root.iter(element_name("ItemDef"))}
+    lists = {element.get("OID", ""): element for element in root.iter(element_name("def:ValueListDef"))}
+    for reference in root.iter(element_name("ItemRef")):
+        item = items.get(reference.get("ItemOID", ""))
+        if item is not None:
+            yield from _item_faults(reference, item, _values(item, items, lists))
+
+
+def _values(
+    item: etree._Element, items: dict[str, etree._Element], lists: dict[str, etree._Element]
+) -> list[etree._Element]:
+    """Return the value-level definitions under a variable."""
+    reference = item.find("def:ValueListRef", NAMESPACES)
+    found = None if reference is None else lists.get(reference.get("ValueListOID", ""))
+    oids = (
+        [] if found is None else [child.get("ItemOID", "") for child in found.iter(element_name("ItemRef"))]
+    )
+    return [items[oid] for oid in oids if oid in items]
+
+
+def _item_faults(
+    reference: etree._Element, item: etree._Element, values: list[etree._Element]
+) -> Iterator[_Fault]:
+    """Yield the faults of a variable as its dataset refers to it."""
+    place, at = _path(item), f"{_at(item)}: {item.get('OID')}"
+    origins = _origins(item)
+    if not origins and not (values and all(_origins(value) for value in values)):
+        yield Severity.ERROR, "define-origin", f"{at} has no origin, nor has each of its values", place
+    if "Derived" in origins and not reference.get("MethodOID") and not values:
+        yield Severity.WARNING, "define-method", f"{at} is derived and names no method", place
+    if reference.get(attribute_name("def:HasNoData")) and not item.get(attribute_name("def:CommentOID")):
+        yield Severity.ERROR, "define-no-data", f"{at} has no data and no comment says why", place
+    for value in values:
+        if origins and _origins(value) and origins != _origins(value):
+            message = f"{at} and {value.get('OID')} have different origins"
+            yield Severity.ERROR, "define-origin", message, place
+        if _length(value) > _length(item) > 0:
+            message = f"{value.get('OID')} is longer than {item.get('OID')}"
+            yield Severity.ERROR, "define-length", f"{_at(value)}: {message}", _path(value)
+
+
+def _origins(item: etree._Element) -> set[str]:
+    return {origin.get("Type", "") for origin in item.iterfind("def:Origin", NAMESPACES)}
+
+
+def _length(item: etree._Element) -> int:
+    text = item.get("Length", "")
+    return int(text) if text.isdecimal() else 0
+
+
+def _at(element: etree._Element) -> str:
+    return f"line {element.sourceline}"
+
+
+def _path(element: etree._Element) -> str:
+    """Return the place of an element inside its file."""
+    return element.getroottree().getpath(element)
+
+
+def _version(root: etree._Element) -> Iterator[_Fault]:
+    """Yield that a file of version 2.0 is checked in part only."""
+    message = "this is Define-XML 2.0: its OIDs are checked, not its schema nor what version 2.1 adds"
+    yield Severity.NOTICE, "define-version", message, _path(root)
+
+
+_CHECKS: tuple[Callable[[etree._Element], Iterator[_Fault]], ...] = (
+    _schema,
+    _duplicates,
+    _dangling,
+    _unused,
+    _broken,
+    _cross,
+)
+_OLD_CHECKS = (_version, _duplicates, _dangling, _unused)
