@@ -208,7 +208,7 @@ def _slices(stored: Iterator[bytes | Finding]) -> Iterator[bytes | Finding]:
 def _sound_part(unpack: zlib._Decompress, packed: bytes) -> bytes:
     sound = bytearray()
     with suppress(zlib.error):  # the caller has met the same error and says so
-        for index in range(len(packed)):
+        for index in range(len(packed)):  # pragma: no branch
             sound += unpack.decompress(packed[index : index + 1])
     return bytes(sound)
 

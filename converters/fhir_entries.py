@@ -110,12 +110,19 @@ class _Parameter(msgspec.Struct, gc=False):
     part: list[msgspec.Raw] = []
 
 
+class _Steps(msgspec.Struct, gc=False):
+    resource: msgspec.Raw = msgspec.Raw(b"null")
+    contained: msgspec.Raw = msgspec.Raw(b"null")
+    parameter: msgspec.Raw = msgspec.Raw(b"null")
+    part: msgspec.Raw = msgspec.Raw(b"null")
+
+
 _bundle = msgspec.json.Decoder(_Bundle).decode
 _entry = msgspec.json.Decoder(_Entry).decode
 _container = msgspec.json.Decoder(_Container).decode
 _parameter = msgspec.json.Decoder(_Parameter).decode
+_steps = msgspec.json.Decoder(_Steps).decode
 _array = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def parent_key(place: Place, type_: str, id_: str) -> str:
@@ -194,9 +201,13 @@ def open_resource(place: Place, data: bytes, depth: int = 0) -> Iterator[Opened 
     elif found == "Bundle":
         yield from _open_bundle(place._replace(scope=content_scope(data)), data, depth)
     else:
-        there = place._replace(scope=server_of(place.full_url, found) or place.scope)
+        server = server_of(place.full_url, found)
+        there = place._replace(scope=server) if server else place
         yield Opened(found, data, there)
-        yield from _open_contents(there, found, data, depth)
+        if found == "Parameters":
+            yield from _open_parameters(there, data, "parameter", depth + 1)
+        if b'"contained"' in data:
+            yield from _open_contained(there, found, data, depth)
 
 
 def _open_broken(place: Place, data: bytes, error: Exception, depth: int) -> Iterator[Opened | Finding]:
@@ -237,13 +248,6 @@ def _without_resource(place: Place, request: object) -> Finding:
         f"a Bundle entry without a resource{f' ({said})' if said else ''}",
     )
     return replace(found, resource=str(asked.get("url", "")))
-
-
-def _open_contents(place: Place, type_: str, data: bytes, depth: int) -> Iterator[Opened | Finding]:
-    if type_ == "Parameters":
-        yield from _open_parameters(place, data, "parameter", depth + 1)
-    if b'"contained"' in data:
-        yield from _open_contained(place, type_, data, depth)
 
 
 def _open_contained(place: Place, type_: str, data: bytes, depth: int) -> Iterator[Opened | Finding]:
@@ -326,9 +330,13 @@ def follow(place: Place, data: bytes) -> bytes:
     for name, index in _STEP.findall(place.within):
         if name == "entry":
             data = bytes(bundle_entries(place, data)[0][int(index)])
-        else:
-            value = _object(data)[name]
-            data = bytes(_array(value)[int(index)] if index else value)
+            continue
+        if name not in _Steps.__struct_fields__:
+            raise LookupError(place.within)
+        value = getattr(_steps(data), name)
+        data = bytes(_array(value)[int(index)] if index else value)
+    if data == b"null":
+        raise LookupError(place.within)
     return data
 
 

@@ -310,6 +310,7 @@ def test_gzip_and_zip_read_as_the_plain_file(tmp_path: Path) -> None:
         archive.writestr("in/a.ndjson", text)
         archive.writestr("in/b.ndjson.gz", gzip.compress(text))
         archive.writestr("readme.txt", "hello")
+        archive.mkdir("empty.json")
     found, findings = sources([tmp_path])
     assert [source.name.partition("/")[2] for source in found] == [
         "a.ndjson", "b.ndjson.gz", "c.zip!in/a.ndjson", "c.zip!in/b.ndjson.gz",
@@ -375,6 +376,6 @@ def test_nothing_to_read_is_an_error(tmp_path: Path) -> None:
 
 def test_a_place_that_is_gone_is_an_error(tmp_path: Path) -> None:
     source = sources([write(tmp_path / "b.json", bundle(resource("Patient", "p")))])[0][0]
-    for position, within in ((1, ""), (0, "contained[0]"), (0, "name[0]")):
+    for position, within in ((1, ""), (0, "contained[0]"), (0, "name[0]"), (0, "resource")):
         with pytest.raises(ReadError, match=f"no resource at {position}"):
             read_resource(source, position, within)

@@ -6,14 +6,15 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trialbridge.converters import fhir_bytes
-from trialbridge.converters.read_fhir import Batch, read_resource, resources, sources
+from trialbridge.converters.read_fhir import Batch, Source, json_finding, read_resource, resources, sources
 
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
@@ -256,11 +257,12 @@ def test_odd_entries(tmp_path: Path) -> None:
             "entry",
             {"resource": {"resourceType": "Claim", "id": "c", "contained": "x"}},
             {"resource": {"resourceType": "Claim", "id": "d", "contained": [None, 5, {}]}},
+            {"resource": {"resourceType": "Parameters", "id": "e", "parameter": [{"part": 5}]}},
         ],
     }
     (tmp_path / "a.json").write_text(json.dumps(document))
     ids, findings = read(tmp_path)
-    assert sorted(ids) == ["c", "d", "p0"]
+    assert sorted(ids) == ["c", "d", "e", "p0"]
     assert [(item.rule, item.message.partition(":")[0], item.path) for item in findings] == [
         ("entry-without-resource", "entry 1", ""),
         ("json-unexpected", "entry 2", ""),
@@ -269,6 +271,7 @@ def test_odd_entries(tmp_path: Path) -> None:
         ("json-unexpected", "entry 5", "contained[0]"),
         ("json-unexpected", "entry 5", "contained[1]"),
         ("resource-type-missing", "entry 5", "contained[2]"),
+        ("json-unexpected", "entry 6", "parameter[0].part"),
     ]
 
 
@@ -366,6 +369,7 @@ CHANGES = st.lists(
 
 
 @settings(max_examples=400, deadline=None)
+@example(name="a.json", changes=[(0.1875, 0, b"\x80")])  # a key that is not UTF-8, where nobody reads it
 @given(name=st.sampled_from(sorted(STARTS)), changes=CHANGES)
 def test_mutated_bytes_never_raise(
     tmp_path_factory: pytest.TempPathFactory, name: str, changes: list[tuple[float, int, bytes]]
@@ -385,3 +389,62 @@ def test_mutated_bytes_never_raise(
             if isinstance(item, Batch):
                 for text, position, within in zip(item.data, item.position, item.within, strict=True):
                     assert read_resource(source, position, within) == text
+
+
+def test_a_folder_that_cannot_be_listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "good.json").write_bytes(LINES[0])
+    listed = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    ids, findings = read(tmp_path)
+    assert ids == ["p0"]
+    assert [(item.rule, item.message) for item in findings] == [("path-unreadable", "Permission denied")]
+
+
+def test_a_file_that_vanishes_under_parallel_readers(tmp_path: Path) -> None:
+    path = tmp_path / "a.ndjson"
+    path.write_bytes(between())
+    source = sources([path])[0][0]
+    path.unlink()
+    assert [item.rule for item in resources(source, 50, None) if isinstance(item, Finding)] == [
+        "path-unreadable"
+    ]
+
+
+def test_damage_in_a_gzip_inside_a_zip(tmp_path: Path) -> None:
+    inner = gzip.compress(
+        b"\n".join(
+            os.urandom(30).hex().join(['{"resourceType":"Patient","id":"', '"}']).encode()
+            for _ in range(9000)
+        )
+    )
+    data = bytearray(zipped(**{"a.ndjson.gz": inner}))
+    data[data.index(b"PK\x01\x02") + 16] ^= 0xFF
+    (tmp_path / "a.zip").write_bytes(data)
+    ids, findings = read(tmp_path)
+    assert 7000 < len(ids) <= 9000
+    assert "zip-broken" in {item.rule for item in findings}
+    source = sources([tmp_path])[0][0]
+    with pytest.raises(ReadError):
+        read_resource(source, 10**9)
+
+
+def test_a_key_that_is_not_utf8_beside_no_type(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b'{"caf\xe9": 1}')
+    (tmp_path / "good.json").write_bytes(LINES[0])
+    assert [item.rule for item in read(tmp_path)[1]] == ["resource-type-missing"]
+
+
+def test_a_fault_that_the_caller_met_is_said_in_the_same_words(tmp_path: Path) -> None:
+    source = Source("a.ndjson", tmp_path / "a.ndjson", form="ndjson")
+    with pytest.raises(UnicodeDecodeError) as caught:
+        msgspec.json.decode(UMLAUT)
+    said = json_finding(source, 7, caught.value, data=UMLAUT)
+    assert said.message == f"byte 7: its byte {UMLAUT.index(0xFC)} is not UTF-8; not read"
+    assert json_finding(source, 7, caught.value).rule == said.rule
