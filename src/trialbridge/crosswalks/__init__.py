@@ -6,7 +6,7 @@ of the terminology. LOINC codes are used under the LOINC licence (https://loinc.
 
 from __future__ import annotations
 
-from trialbridge.crosswalks.tables import Crosswalk, LoincRow, crosswalk, loinc
+from trialbridge.crosswalks.tables import Crosswalk, LoincRow, canonical, crosswalk, loinc
 from trialbridge.crosswalks.unit_terms import to_cdisc_unit, to_ucum
 
-__all__ = ["Crosswalk", "LoincRow", "crosswalk", "loinc", "to_cdisc_unit", "to_ucum"]
+__all__ = ["Crosswalk", "LoincRow", "canonical", "crosswalk", "loinc", "to_cdisc_unit", "to_ucum"]

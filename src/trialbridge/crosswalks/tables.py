@@ -31,7 +31,7 @@ class Crosswalk:
             >>> crosswalk("body_site").find("http://snomed.info/sct", "368208006", "lat")
             'LEFT'
         """
-        for key in (system, ""):
+        for key in (canonical(system), ""):
             row = self._exact.get((key, code)) or self._folded.get((key, code.casefold()))
             if row is not None:
                 return row.get(column) or None
@@ -56,7 +56,7 @@ class Crosswalk:
             >>> crosswalk("route").preferred("ORAL", "http://snomed.info/sct")
             '26643006'
         """
-        marked, codes = self._backward.get((target, system), ("", ()))
+        marked, codes = self._backward.get((target, canonical(system)), ("", ()))
         return marked or (codes[0] if len(codes) == 1 else None)
 
     @cached_property
@@ -142,6 +142,17 @@ def crosswalk(name: str) -> Crosswalk:
     return Crosswalk(name, tuple(_rows(file.read_text("utf-8"))))
 
 
+@cache
+def canonical(system: str) -> str:
+    """Return the usual name of a code system that goes by several, else `system` itself.
+
+    Example:
+        >>> canonical("http://snomed.info/ct")
+        'http://snomed.info/sct'
+    """
+    return _aliases().get(system, system)
+
+
 def loinc(code: str) -> LoincRow | None:
     """Return what the LOINC `code` says in SDTM, or None when the table does not know it.
 
@@ -151,6 +162,11 @@ def loinc(code: str) -> LoincRow | None:
         ('HGB', 'BLOOD')
     """
     return _loinc().get(code)
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {row["alias"]: row["system"] for row in crosswalk("systems").rows}
 
 
 @cache
