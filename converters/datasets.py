@@ -1,0 +1,255 @@
+"""SDTM tables to datasets: order, labels, origins and methods of the standard; SUPP-- and long text split off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.converters.derive import METHODS
+from trialbridge.converters.stage import column
+from trialbridge.mapping import Domain
+from trialbridge.model import Dataset, Variable
+from trialbridge.registry import declarations
+from trialbridge.rules import Const, OneWay, Tested, TestName
+from trialbridge.standards import ig_datasets, ig_variables, keys
+from trialbridge.standards.guide import VariableFacts
+
+LONGEST = 200
+"""Bytes that a character value may have in a transport file."""
+
+SUPP_COLUMNS = ("STUDYID", "RDOMAIN", "USUBJID", "IDVAR", "IDVARVAL", "QNAM", "QLABEL", "QVAL", "QORIG", "QEVAL")
+ASSIGNED: Mapping[str, str] = {"STUDYID": "Protocol", "DOMAIN": "Assigned", "USUBJID": "Derived"}
+IDENTIFIER_METHODS: Mapping[str, str] = {
+    "USUBJID": "STUDYID, SITEID and SUBJID joined by hyphens, or the template that the study configuration gives.",
+}
+
+
+def datasets(tables: Mapping[str, pa.Table]) -> tuple[Dataset, ...]:
+    """Return the datasets of a study: each domain, then its SUPP--, in the order of `tables`.
+
+    Args:
+        tables: Domain -> its derived table, with pointer columns, in its total order.
+    """
+    found = []
+    for code, table in tables.items():
+        if len(table):
+            short, overflow = _split_long(code, table)
+            found.append(dataset(code, short))
+            if extra := supplemental(code, table, overflow):
+                found.append(extra)
+    return tuple(found)
+
+
+def dataset(code: str, table: pa.Table) -> Dataset:
+    """Return one domain as a dataset: required and expected variables always, permissible ones where used."""
+    facts = ig_datasets()[code]
+    wanted = [variable for variable in ig_variables(code) if _used(variable, table)]
+    columns = {variable.name: _column(table, variable) for variable in wanted}
+    return Dataset(
+        name=code,
+        label=facts.label,
+        variables=tuple(_variable(code, variable, columns[variable.name]) for variable in wanted),
+        table=pa.table(columns),
+        observation_class=facts.observation_class,
+        structure=facts.structure,
+        keys=tuple(key for key in keys(code) if key in columns),
+    )
+
+
+def _used(variable: VariableFacts, table: pa.Table) -> bool:
+    if variable.core != "Perm":
+        return True
+    return variable.name in table.column_names and table[variable.name].null_count < len(table)
+
+
+def _column(table: pa.Table, variable: VariableFacts) -> pa.Array:
+    kind = pa.float64() if variable.type == "Num" else pa.string()
+    if variable.name not in table.column_names:
+        return pa.nulls(len(table), kind)
+    return column(table, variable.name).cast(kind)
+
+
+def _variable(code: str, facts: VariableFacts, values: pa.Array) -> Variable:
+    kind: Literal["Char", "Num"] = "Num" if facts.type == "Num" else "Char"
+    origin, source, method = _origin(code, facts.name)
+    return Variable(
+        facts.name,
+        facts.label,
+        kind,
+        role=facts.role,
+        core=facts.core,
+        codelists=facts.codelists,
+        origin=origin if values.null_count < len(values) else "Not Available",
+        source=source if values.null_count < len(values) else "Sponsor",
+        method=method,
+    )
+
+
+def _origin(code: str, name: str) -> tuple[str, str, str]:
+    """Return origin, source and method of a variable, as its rule says."""
+    domain = declarations(code)[0]
+    rule = domain.rules.get(name)
+    method = METHODS.get(name) or METHODS.get("--" + name[2:], "") if name[:2] == code or code == "DM" else ""
+    if name in ASSIGNED:
+        origin = ASSIGNED[name]
+        return origin, "Sponsor", IDENTIFIER_METHODS.get(name, "")
+    if method:
+        return "Derived", "Sponsor", method.replace("--", code)
+    if isinstance(rule, OneWay) and rule.why.startswith("derived: "):
+        sentence = rule.why.removeprefix("derived: ")
+        return "Derived", "Sponsor", sentence[0].upper() + sentence[1:] + "."
+    if rule is None or isinstance(rule, Const | OneWay | Tested | TestName) or name.endswith("TESTCD"):
+        return "Assigned", "Sponsor", ""
+    return "Collected", domain.source_of, ""
+
+
+def supplemental(code: str, table: pa.Table, overflow: Sequence[tuple[str, str, pa.Array]] = ()) -> Dataset | None:
+    """Return SUPP-- of a domain; none where no qualifier has a value.
+
+    Args:
+        code: The parent domain.
+        table: Its table, with --SEQ.
+        overflow: QNAM, label and values of the rest of texts that are too long for their variable.
+    """
+    parts = list(_qualifiers(code, table)) + [
+        part for name, label, values in overflow if (part := _part(code, table, name, label, values, "Collected", ""))
+    ]
+    if not parts:
+        return None
+    whole = pa.concat_tables(parts)
+    order = pc.sort_indices(
+        whole.append_column("_seq", whole["IDVARVAL"].cast(pa.float64())),
+        sort_keys=[("USUBJID", "ascending"), ("_seq", "ascending"), ("QNAM", "ascending")],
+    )
+    name = f"SUPP{code}"
+    facts = ig_datasets()[code]
+    return Dataset(
+        name=name,
+        label=f"Supplemental Qualifiers for {code}",
+        variables=tuple(_supp_variable(variable) for variable in ig_variables(name)),
+        table=whole.take(order).combine_chunks(),
+        observation_class="RELATIONSHIP",
+        structure="One record per supplemental qualifier per related parent domain record",
+        keys=keys(name),
+        comment=f"Qualifiers of {facts.label} that have no variable in the standard.",
+    )
+
+
+def _supp_variable(facts: VariableFacts) -> Variable:
+    origin = "Assigned" if facts.name != "QVAL" else "Collected"
+    return Variable(
+        facts.name,
+        facts.label,
+        "Char",
+        role=facts.role,
+        core=facts.core,
+        codelists=facts.codelists,
+        origin=origin,
+        source="Sponsor" if origin == "Assigned" else "Investigator",
+    )
+
+
+def _qualifiers(code: str, table: pa.Table) -> Iterator[pa.Table]:
+    seen = set()
+    for domain in declarations(code):
+        for name, supp in domain.supp.items():
+            if name in table.column_names and name not in seen:
+                seen.add(name)
+                for number, values in enumerate(pieces(column(table, name).cast(pa.string()))):
+                    piece = name if number == 0 else _numbered(name, number)
+                    label = supp.label if number == 0 else _continued(supp.label, number)
+                    part = _part(code, table, piece, label, values, supp.origin, supp.evaluator)
+                    if part is not None:
+                        yield part
+
+
+def _part(
+    code: str, table: pa.Table, name: str, label: str, values: pa.Array, origin: str, evaluator: str  # noqa: PLR0913 -- a row's cells
+) -> pa.Table | None:
+    chosen = pa.array([row for row, there in enumerate(values.is_valid().to_pylist()) if there], pa.int64())
+    if not len(chosen):
+        return None
+    sequence = f"{code}SEQ"
+    rows = len(chosen)
+    keyed = sequence in table.column_names
+    numbers = column(table, sequence).take(chosen).cast(pa.int64()).cast(pa.string()) if keyed else pa.nulls(rows, pa.string())
+    fixed = {"RDOMAIN": code, "IDVAR": sequence if keyed else None, "QNAM": name, "QLABEL": label, "QORIG": origin.upper(), "QEVAL": evaluator or None}
+    columns = {key: pa.array([value] * rows, pa.string()) for key, value in fixed.items()}
+    columns |= {key: column(table, key).take(chosen) for key in ("STUDYID", "USUBJID")}
+    columns |= {"IDVARVAL": numbers, "QVAL": values.take(chosen)}
+    return pa.table({key: columns[key] for key in SUPP_COLUMNS})
+
+
+def _split_long(code: str, table: pa.Table) -> tuple[pa.Table, list[tuple[str, str, pa.Array]]]:
+    """Return the table with texts of at most 200 bytes, and the rest of the longer ones as qualifiers."""
+    overflow = []
+    for variable in ig_variables(code):
+        name = variable.name
+        if variable.type == "Char" and name in table.column_names:
+            first, *rest = pieces(column(table, name).cast(pa.string()))
+            if rest:
+                table = table.set_column(table.column_names.index(name), name, first)
+                overflow += [
+                    (_numbered(name, number), _continued(variable.label, number), values)
+                    for number, values in enumerate(rest, 1)
+                ]
+    return table, overflow
+
+
+def _numbered(name: str, number: int) -> str:
+    return name[: 8 - len(str(number))] + str(number)
+
+
+def _continued(label: str, number: int) -> str:
+    tail = f", Part {number + 1}"
+    return label[: 40 - len(tail)] + tail
+
+
+def pieces(values: pa.Array, longest: int = LONGEST) -> list[pa.Array]:
+    """Return texts cut at word boundaries into columns of at most `longest` bytes; nothing is lost.
+
+    Example:
+        >>> [part.to_pylist() for part in pieces(pa.array(["one two three", "one"]), 8)]
+        [['one two', 'one'], ['three', None]]
+    """
+    if not len(values) or (pc.max(pc.binary_length(values)).as_py() or 0) <= longest:
+        return [values]
+    cut = [list(_cut(text, longest)) if text is not None else [] for text in values.to_pylist()]
+    width = max(map(len, cut))
+    return [pa.array([parts[number] if number < len(parts) else None for parts in cut], pa.string()) for number in range(width)]
+
+
+def _cut(text: str, longest: int) -> Iterator[str]:
+    while len(text.encode()) > longest:
+        head = text.encode()[:longest].decode("utf-8", "ignore")
+        space = head.rfind(" ")
+        if text[len(head) : len(head) + 1] == " ":
+            space = len(head)
+        end, skip = (space, 1) if space > 0 else (len(head), 0)
+        yield text[:end]
+        text = text[end + skip :]
+    yield text
+
+
+def with_lengths(found: Sequence[Dataset], lengths: Mapping[str, int]) -> tuple[Dataset, ...]:
+    """Return the datasets with the study-wide length of each character variable.
+
+    A variable has one length wherever it stands: the longest value in the study.
+    """
+    return tuple(
+        replace(
+            one,
+            variables=tuple(
+                replace(variable, length=lengths.get(variable.name, variable.length) if variable.type == "Char" else 8)
+                for variable in one.variables
+            ),
+        )
+        for one in found
+    )
+
+
+__all__ = ["Domain", "dataset", "datasets", "pieces", "supplemental", "with_lengths"]

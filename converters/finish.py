@@ -1,0 +1,223 @@
+"""One block of whole subjects to SDTM tables: rules, reference dates, derivations, supplemental qualifiers.
+
+Nothing here looks across subjects, so a block can be any number of them, and the result is the same.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.context import REFERENCE_DATES, Context
+from trialbridge.converters.derive import derive
+from trialbridge.converters.derive_result import collected_units, plain_numbers
+from trialbridge.converters.derive_sequence import total_order
+from trialbridge.converters.derive_subject import derive_reference_dates
+from trialbridge.converters.identity import Identities
+from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.stage import Staged, column
+from trialbridge.converters.subjects import Subjects
+from trialbridge.converters.unmapped import Unmapped, lost_values
+from trialbridge.findings import Finding, Severity
+from trialbridge.mapping import Domain, Records, to_records
+from trialbridge.registry import DOMAINS, declarations
+from trialbridge.standards import ig_variables, keys
+from trialbridge.study import Study
+
+POINTERS = {"_src": "_scope", "_id": "id", "_hash": "_hash"}
+WHICH = "_which_"
+JOIN = "_join_"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What every block needs to know.
+
+    Attributes:
+        study: The study's settings.
+        staged: What was read.
+        identities: Who is who in it.
+        subjects: The subjects.
+        rowsets: Declaration, its records, and the subject's number of each.
+    """
+
+    study: Study
+    staged: Staged
+    identities: Identities
+    subjects: Subjects
+    rowsets: Sequence[tuple[Domain, Rowset, np.ndarray]]
+
+
+@dataclass
+class Block:
+    """The tables of some subjects, with what was not understood on the way."""
+
+    tables: dict[str, pa.Table]
+    unmapped: Unmapped = field(default_factory=Unmapped)
+    findings: list[Finding] = field(default_factory=list)
+    drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+
+
+def map_block(plan: Plan, first: int, last: int) -> Block:
+    """Return the records of the subjects from `first` to before `last`, as the rules give them."""
+    block = Block({})
+    parts: dict[str, list[pa.Table]] = defaultdict(list)
+    parts["DM"].append(_demographics(plan, first, last, block))
+    for domain, rowset, numbers in plan.rowsets:
+        chosen = np.flatnonzero((numbers >= first) & (numbers < last))
+        if len(chosen):
+            leaves = StagedLeaves(domain, plan.staged, plan.identities, rowset.take(pa.array(chosen)))
+            parts[domain.code].append(_mapped(plan, domain, leaves, numbers[chosen], block))
+    for code, tables in parts.items():
+        block.tables[code] = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    return block
+
+
+def _demographics(plan: Plan, first: int, last: int, block: Block) -> pa.Table:
+    subjects = plan.subjects
+    rows = pa.array(range(first, last), pa.int64())
+    leaves = replace(subjects.leaves, rowset=subjects.leaves.rowset.take(rows), memo={})
+    records = Records(
+        {name: values.take(rows) for name, values in subjects.records.values.items()},
+        {name: which.take(rows) for name, which in subjects.records.which.items()},
+        {name: lost.take(rows) for name, lost in subjects.records.lost.items()},
+    )
+    table = _table(leaves.domain, leaves, records, block)
+    for name in ("RFSTDTC", "RFENDTC"):
+        table = table.append_column(f"_{name}", table[name])
+        table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table), pa.string()))
+    return table
+
+
+def _mapped(plan: Plan, domain: Domain, leaves: StagedLeaves, numbers: np.ndarray, block: Block) -> pa.Table:
+    records = to_records(domain, leaves, plan.study.vocabulary)
+    rows = len(numbers)
+    records.values["STUDYID"] = pa.array([plan.subjects.studyid], pa.string()).take(pa.array(np.zeros(rows, np.int8)))
+    records.values["USUBJID"] = plan.subjects.usubjid.take(pa.array(numbers))
+    return _table(domain, leaves, records, block)
+
+
+def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block) -> pa.Table:
+    columns: dict[str, pa.Array] = dict(records.values)
+    columns |= leaves.pointers(POINTERS)
+    columns["_item"] = leaves.items()
+    columns["_row"] = leaves.rowset.base
+    number = declarations(domain.code).index(domain) if domain in declarations(domain.code) else 0
+    columns["_declaration"] = pa.array(np.full(leaves.rows, number, np.int8))
+    for name, which in records.which.items():
+        columns[WHICH + name] = which
+    for name in domain.joins:
+        columns[JOIN + name] = leaves.keys(name)
+    for name, rule in domain.all_rules():
+        lost = records.lost[name]
+        if lost.true_count:
+            lost_values(domain, name, rule, leaves, lost, block.unmapped)
+    _draw(domain, leaves, block)
+    return pa.table(columns)
+
+
+def _draw(domain: Domain, leaves: StagedLeaves, block: Block) -> None:
+    """Note which resources the records draw on, for the ledger."""
+    block.drawn[domain.source].append(np.unique(leaves.rowset.base.to_numpy()))
+    for name, join in domain.joins.items():
+        _, rows = leaves.joined(name)
+        if rows.null_count < len(rows):
+            block.drawn[join.type].append(np.unique(rows.drop_null().to_numpy()))
+
+
+def units_of(blocks: Sequence[Block]) -> dict[str, dict[tuple[str, str], frozenset[str]]]:
+    """Return, for each domain, the units in which each test was collected over all blocks."""
+    found: dict[str, dict[tuple[str, str], frozenset[str]]] = defaultdict(dict)
+    for block in blocks:
+        for code, table in block.tables.items():
+            for test, units in collected_units(table, code).items():
+                found[code][test] = found[code].get(test, frozenset()) | units
+    return found
+
+
+def derive_block(
+    block: Block, study: Study, units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]], exposed: bool  # noqa: FBT001 -- a fact of the study
+) -> None:
+    """Add to the tables of a block what no source holds; they are in their total order then.
+
+    Args:
+        block: What `map_block` gave.
+        study: The study's settings.
+        units: Domain -> test -> the units in which it was collected over the whole study.
+        exposed: Whether the study has any exposure at all.
+    """
+    subjects = _with_reference_dates(block.tables)
+    block.tables["DM"] = derive_arms(subjects, study, block, exposed=exposed)
+    reference = block.tables["DM"].select(["USUBJID", *REFERENCE_DATES])
+    for code in DOMAINS:
+        if code not in block.tables:
+            continue
+        table = typed(code, block.tables[code], block.findings)
+        table = table.take(pa.array(total_order(table, keys(code))))
+        context = Context(code, reference, study.units, study.ct, collected_units=units.get(code, {}))
+        block.tables[code], findings = derive(table, context)
+        block.findings += findings
+
+
+def _with_reference_dates(tables: Mapping[str, pa.Table]) -> pa.Table:
+    nothing = pa.table({name: pa.array([], pa.string()) for name in ("USUBJID", "EXSTDTC", "EXENDTC")})
+    exposure = tables.get("EX", nothing)
+    return derive_reference_dates(tables["DM"], exposure, {"RFSTDTC": "_RFSTDTC", "RFENDTC": "_RFENDTC"})
+
+
+def typed(code: str, table: pa.Table, findings: list[Finding]) -> pa.Table:
+    """Return the table with every numeric variable as a number; text that is none is a finding."""
+    for variable in ig_variables(code):
+        name = variable.name
+        if variable.type == "Num" and name in table.column_names and pa.types.is_string(table[name].type):
+            text = column(table, name)
+            numbers = plain_numbers(text)
+            wrong = text.filter(pc.and_(text.is_valid(), numbers.is_null()))
+            for item in pc.value_counts(wrong).to_pylist():
+                message = f"{item['values']!r} is no number; the variable is left blank"
+                findings.append(Finding(Severity.ERROR, "not-a-number", message, code, name, value=item["values"], count=item["counts"]))
+            table = table.set_column(table.column_names.index(name), name, numbers)
+    return table
+
+
+def derive_arms(table: pa.Table, study: Study, block: Block, *, exposed: bool) -> pa.Table:
+    """Return DM with ARMCD and ACTARMCD, and ARMNRS where a subject has no arm, as SDTMIG 3.4 wants it."""
+    reason, arm, actual = (column(table, name) for name in ("ARMNRS", "ARM", "ACTARM"))
+    none = pc.and_(reason.is_null(), pc.and_(arm.is_null(), actual.is_null()))
+    reason = pc.if_else(none, "NOT ASSIGNED", reason)
+    untreated = pc.and_(pc.and_(reason.is_null(), column(table, "RFXSTDTC").is_null()), exposed)
+    untreated = pc.and_(untreated, actual.is_null())
+    reason = pc.if_else(untreated, "ASSIGNED, NOT TREATED", reason)
+    screened_out = pc.and_(reason.is_valid(), pc.invert(untreated))
+    for text, name in ((arm, "ARM"), (actual, "ACTARM")):
+        for value in pc.unique(text.filter(pc.and_(screened_out, text.is_valid()))).to_pylist():
+            message = f"{value!r} is no arm of a subject that was not assigned to one; {name} is blank and ARMNRS says why"
+            block.findings.append(Finding(Severity.NOTICE, "arm-not-assigned", message, "DM", name, value=value))
+    columns = {
+        "ARM": pc.if_else(screened_out, None, arm),
+        "ACTARM": pc.if_else(screened_out, None, actual),
+        "ARMNRS": reason,
+    }
+    columns |= {f"{name}CD": _arm_codes(columns[name], study, block, name) for name in ("ARM", "ACTARM")}
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
+
+
+def _arm_codes(arms: pa.Array, study: Study, block: Block, name: str) -> pa.Array:
+    """Return the code of each arm: the study's own, else the name itself where it is short enough for a code."""
+    codes: dict[str, str | None] = {}
+    for arm in pc.unique(arms.drop_null()).to_pylist():
+        short = arm.upper() if len(arm) <= 20 else None
+        codes[arm] = study.arms.get(arm, short)
+        if codes[arm] is None:
+            message = f"the arm {arm!r} is too long for a code; give it one under [arms] in the study configuration"
+            block.findings.append(Finding(Severity.ERROR, "arm-no-code", message, "DM", f"{name}CD", value=arm))
+    encoded = arms.dictionary_encode()
+    terms = pa.array([codes[arm] for arm in encoded.dictionary.to_pylist()], pa.string())
+    return pc.take(terms, encoded.indices)

@@ -1,0 +1,75 @@
+"""Where every cell came from: a pointer a record, and the number of the alternative for each variable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from trialbridge.converters.stage import column
+from trialbridge.registry import declarations
+
+if TYPE_CHECKING:
+    from trialbridge.converters.finish import Plan
+
+WHICH = "_which_"
+JOIN = "_join_"
+
+
+def provenance(code: str, table: pa.Table, plan: Plan) -> pa.Table:
+    """Return one row for each record of a domain, in its order: keys, pointers, alternatives, joins."""
+    sequence = f"{code}SEQ"
+    rows = len(table)
+    columns = {
+        "USUBJID": column(table, "USUBJID"),
+        "SEQ": column(table, sequence).cast(pa.int64()) if sequence in table.column_names else pa.nulls(rows, pa.int64()),
+        "declaration": column(table, "_declaration"),
+        **_pointers(code, table, plan),
+        "item": column(table, "_item"),
+    }
+    for name in table.column_names:
+        if name.startswith(WHICH):
+            columns[name.removeprefix(WHICH)] = column(table, name)
+        elif name.startswith(JOIN):
+            columns[name] = column(table, name)
+    return pa.table(columns)
+
+
+def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
+    """Return the columns of `POINTERS`, from whichever type each record came from."""
+    rows = len(table)
+    numbers = column(table, "_declaration").to_numpy(zero_copy_only=False)
+    base = column(table, "_row").to_numpy(zero_copy_only=False)
+    parts, places = [], []
+    for number, domain in enumerate(declarations(code)):
+        chosen = np.flatnonzero(numbers == number)
+        if len(chosen):
+            parts.append(_of_type(domain.source, plan, base[chosen]))
+            places.append(chosen)
+    if not parts:
+        return {}
+    whole = pa.concat_tables(parts)
+    order = np.empty(rows, np.int64)
+    order[np.concatenate(places)] = np.arange(rows)
+    whole = whole.take(pa.array(order))
+    return {name: column(whole, name) for name in whole.column_names}
+
+
+def _of_type(kind: str, plan: Plan, base: np.ndarray) -> pa.Table:
+    staged = plan.staged.table(kind)
+    assert staged is not None  # noqa: S101 -- records came from it
+    part = staged.take(pa.array(base))
+    names = pa.array([source.name for source in plan.staged.sources], pa.string())
+    described = kind if "id" in staged.column_names and "status" in staged.column_names or kind != "ResearchSubject" else "Patient"
+    return pa.table(
+        {
+            "source": names.take(column(part, "_source")),
+            "position": column(part, "_position"),
+            "within": column(part, "_within"),
+            "resource_type": pa.array([described] * len(part), pa.string()),
+            "id": column(part, "id"),
+            "version_id": column(part, "meta.versionId"),
+            "release": column(part, "_version"),
+        }
+    )

@@ -1,0 +1,250 @@
+"""Which domain each record belongs to, and why a resource becomes none: decided on whole columns, by type."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.columns import by_value, joined, split
+from trialbridge.converters.identity import Identities
+from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.stage import Staged, column, has_any
+from trialbridge.mapping import Domain
+from trialbridge.registry import DOMAINS, declarations
+from trialbridge.rules import tests_of
+from trialbridge.vocabulary import Vocabulary
+
+CATEGORIES = {"laboratory": "LB", "vital-signs": "VS", "survey": "QS"}
+"""Observation.category -> the domain of a test that no table knows."""
+
+NO_CODE = "no table says which SDTM test this is"
+NO_DOMAIN = "neither its code nor its category says which domain this Observation belongs to"
+NO_VALUE = "it has no value and gives no reason for its absence"
+NOT_PRODUCT = "not the study product, and concomitant medication has no mapping yet"
+PRODUCT_UNKNOWN = "the study product is not known: name it under [study] products in the study configuration"
+REPEATED = "repeats an answer of the QuestionnaireResponse that it was derived from"
+
+
+@dataclass
+class Routed:
+    """What becomes of the resources of one type.
+
+    Attributes:
+        rowsets: Declaration -> its records.
+        reasons: Row of the resource -> why it, or a part of it, is no record.
+        unknown: Records of which no table knows the test, with the domain that their category says.
+        panels: Row of a resource that only heads others; it is accounted for by them.
+    """
+
+    rowsets: list[tuple[Domain, Rowset]] = field(default_factory=list)
+    reasons: dict[int, str] = field(default_factory=dict)
+    unknown: list[tuple[str, StagedLeaves]] = field(default_factory=list)
+    panels: frozenset[int] = frozenset()
+
+
+def route(kind: str, live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary) -> Routed:
+    """Return where the rows `live` of the resources of type `kind` go."""
+    found = [one for code in DOMAINS for one in declarations(code) if one.source == kind]
+    if not found:
+        return Routed(reasons={int(row): f"{kind} has no mapping yet" for row in live})
+    return ROUTES.get(kind, _straight)(found, live, staged, identities, vocabulary)
+
+
+def _straight(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary  # noqa: ARG001 -- a route
+) -> Routed:
+    """Every resource of this type belongs to its one domain."""
+    domain = found[0]
+    routed = Routed()
+    rowset = _whole(live) if domain.rows == "resource" else _parts(domain, live, staged)
+    routed.rowsets.append((domain, rowset))
+    without = np.setdiff1d(live, rowset.base.to_numpy())
+    routed.reasons = {int(row): "it holds no answer" for row in without}
+    return routed
+
+
+def _whole(rows: np.ndarray) -> Rowset:
+    return Rowset(pa.array(rows, pa.int64()), pa.nulls(len(rows), pa.int64()))
+
+
+def _parts(domain: Domain, live: np.ndarray, staged: Staged) -> Rowset:
+    """Return the parts of the live resources, in order of resource and part."""
+    table, unit = staged.table(domain.source), staged.table(domain.source, domain.rows)
+    if table is None or unit is None:
+        return _whole(live[:0])
+    uids = column(table, "_uid").take(pa.array(live, pa.int64()))
+    owner = pc.index_in(column(unit, "_parent"), uids)
+    rows = np.flatnonzero(owner.is_valid().to_numpy(zero_copy_only=False))
+    return Rowset(pa.array(live, pa.int64()).take(owner.drop_null()), pa.array(rows, pa.int64()))
+
+
+def _observations(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    laboratory = next(domain for domain in found if domain.code == "LB")
+    parts = _parts(laboratory, live, staged)
+    rowset = Rowset(
+        pa.concat_arrays([pa.array(live, pa.int64()), parts.base]),
+        pa.concat_arrays([pa.nulls(len(live), pa.int64()), parts.unit]),
+    )
+    leaves = StagedLeaves(laboratory, staged, identities, rowset)
+    values = _has_value(found, leaves)
+    heads = _heads(leaves, parts)
+    routed = Routed()
+    domain, known = _domains(leaves, vocabulary)
+    repeated = _repeated(leaves, identities, domain)
+    states = _states(values, heads, domain, known, repeated)
+    _say(routed, states, rowset, domain)
+    taken = states == TAKEN
+    for code in np.unique(domain[taken]):
+        _assign(routed, code, leaves, rowset, np.flatnonzero(taken & (domain == code)))
+    lost = np.flatnonzero(states == UNKNOWN)
+    for code in np.unique(domain[lost]):
+        chosen = pa.array(lost[domain[lost] == code])
+        routed.unknown.append((str(code), StagedLeaves(laboratory, staged, identities, rowset.take(chosen))))
+    routed.panels = frozenset(rowset.base.to_numpy()[states == HEAD].tolist())
+    return routed
+
+
+TAKEN, HEAD, EMPTY, REPEATS, UNKNOWN, UNMAPPED = range(6)
+
+
+def _states(
+    values: np.ndarray, heads: np.ndarray, domain: np.ndarray, known: np.ndarray, repeated: np.ndarray
+) -> np.ndarray:
+    mapped = np.isin(domain, DOMAINS)
+    conditions = [~values & heads, ~values, repeated, mapped & (known | (domain == "QS")), (domain == "") | mapped]
+    return np.select(conditions, [HEAD, EMPTY, REPEATS, TAKEN, UNKNOWN], UNMAPPED)
+
+
+def _has_value(found: list[Domain], leaves: StagedLeaves) -> np.ndarray:
+    names = [f"{domain.code}{suffix}" for domain in found for suffix in ("ORRES", "STAT", "REASND")]
+    rules = [domain.rules[name] for domain in found for name in names if name in domain.rules]
+    paths = dict.fromkeys(path for rule in rules for path in rule.paths if path != "status")
+    there = has_any([leaves(path) for path in paths], leaves.rows)
+    cancelled = pc.fill_null(pc.equal(leaves("status"), "cancelled"), False)  # noqa: FBT003 -- an Arrow scalar
+    return pc.or_(there, cancelled).to_numpy(zero_copy_only=False)
+
+
+def _heads(leaves: StagedLeaves, parts: Rowset) -> np.ndarray:
+    """Return which resources stand above others: they have members or components."""
+    members = leaves("hasMember[*].reference").is_valid().to_numpy(zero_copy_only=False)
+    base = leaves.rowset.base.to_numpy()
+    alone = leaves.rowset.unit.is_null().to_numpy(zero_copy_only=False)
+    return alone & (members | np.isin(base, parts.base.to_numpy()))
+
+
+def _domains(leaves: StagedLeaves, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:
+    """Return the domain of each record, and whether its test is known: by its code, else by its category."""
+    indices, tests = tests_of("$this.code", leaves, vocabulary)
+    by_code = np.array([test.domain if test else "" for test in tests], object)[indices.to_numpy()]
+    by_category = pc.fill_null(by_value(joined(leaves("category[*].coding[*].code")), _category), "")
+    category = by_category.to_numpy(zero_copy_only=False)
+    named = by_code != ""
+    return np.where(named, by_code, category).astype(object), np.where(named, True, False)  # noqa: FBT003 -- values
+
+
+def _category(codes: str) -> str:
+    return next((CATEGORIES[code] for code in split(codes) if code in CATEGORIES), "")
+
+
+def _repeated(leaves: StagedLeaves, identities: Identities, domain: np.ndarray) -> np.ndarray:
+    """Return which survey Observations repeat an answer of the response they were derived from."""
+    sources = by_value(joined(leaves("derivedFrom[*].reference")), lambda text: _response(split(text)))
+    rows = np.flatnonzero(sources.is_valid().to_numpy(zero_copy_only=False) & (domain == "QS"))
+    answers = leaves.staged.table("QuestionnaireResponse", "item")
+    responses = leaves.staged.table("QuestionnaireResponse")
+    repeated = np.zeros(leaves.rows, bool)
+    if not len(rows) or answers is None or responses is None:
+        return repeated
+    holder = column_table(leaves).take(leaves.rowset.base.take(pa.array(rows)))
+    targets = identities.resolve("QuestionnaireResponse", holder, "Observation", sources.take(pa.array(rows)))
+    owners = pc.index_in(column(answers, "_parent"), column(responses, "_uid"))
+    asked = pc.binary_join_element_wise(owners.cast(pa.string()), column(answers, "item.linkId"), "|")
+    codes = [joined(leaves("$this.code.coding[*].code")).take(pa.array(rows))]
+    for number, (row, text) in enumerate(zip(rows, codes[0].to_pylist(), strict=True)):
+        target = targets[number].as_py()
+        wanted = [f"{target}|{code}" for code in split(text or "")]
+        repeated[row] = pc.any(pc.is_in(pa.array(wanted), asked)).as_py() or False
+    return repeated
+
+
+def column_table(leaves: StagedLeaves) -> pa.Table:
+    """Return the resource table of a domain's records."""
+    table = leaves.staged.table(leaves.domain.source)
+    assert table is not None  # noqa: S101 -- leaves stand over a table that was read
+    return table
+
+
+def _response(references: list[str]) -> str | None:
+    return next((one for one in references if "QuestionnaireResponse/" in one or one.startswith("urn:")), None)
+
+
+def _say(routed: Routed, states: np.ndarray, rowset: Rowset, domain: np.ndarray) -> None:
+    reasons = {EMPTY: NO_VALUE, REPEATS: REPEATED, UNKNOWN: NO_CODE}
+    base = rowset.base.to_numpy()
+    for number in np.flatnonzero(states > HEAD):
+        code = domain[number]
+        said = reasons.get(states[number]) or f"{code} has no mapping yet"
+        routed.reasons.setdefault(int(base[number]), NO_DOMAIN if code == "" and states[number] == UNKNOWN else said)
+
+
+def _assign(routed: Routed, code: str, leaves: StagedLeaves, rowset: Rowset, chosen: np.ndarray) -> None:
+    domain = next(one for one in declarations(code) if one.source == leaves.domain.source)
+    routed.rowsets.append((domain, rowset.take(pa.array(chosen))))
+
+
+def _administrations(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    """Only the study product is exposure."""
+    domain = found[0]
+    leaves = StagedLeaves(domain, staged, identities, _whole(live))
+    names = [joined(leaves(path)) for path in PRODUCT_PATHS]
+    given = np.zeros(len(live), bool)
+    for one in names:
+        given |= pc.fill_null(by_value(one, _named(vocabulary)), "").to_numpy(zero_copy_only=False) == "Y"
+    routed = Routed(rowsets=[(domain, _whole(live[given]))])
+    why = NOT_PRODUCT if vocabulary.products else PRODUCT_UNKNOWN
+    routed.reasons = {int(row): why for row in live[~given]}
+    return routed
+
+
+PRODUCT_PATHS = (
+    "medicationCodeableConcept.coding[*].code",
+    "medicationCodeableConcept.coding[*].display",
+    "medicationCodeableConcept.text",
+    "medicationReference.reference",
+    "medicationReference.display",
+    "medication->code.coding[*].code",
+    "medication->code.coding[*].display",
+    "medication->code.text",
+    "medication->identifier[*].value",
+    "medication->id",
+)
+
+
+def _named(vocabulary: Vocabulary) -> Callable[[str], str | None]:
+    @cache
+    def named(text: str) -> str | None:
+        return "Y" if vocabulary.is_product(*split(text), *(one.rpartition("/")[2] for one in split(text))) else None
+
+    return named
+
+
+Route = Callable[[list[Domain], np.ndarray, Staged, Identities, Vocabulary], Routed]
+
+ROUTES: Mapping[str, Route] = {"Observation": _observations, "MedicationAdministration": _administrations}
+
+PATHS: Mapping[str, tuple[str, ...]] = {
+    "Observation": ("category[*].coding[*].code", "hasMember[*].reference", "derivedFrom[*].reference"),
+    "MedicationAdministration": tuple(path for path in PRODUCT_PATHS if "->" not in path),
+    "Medication": ("code.coding[*].code", "code.coding[*].display", "code.text", "identifier[*].value", "id"),
+    "ResearchStudy": ("title", "focus[*].coding[*].code", "focus[*].coding[*].display", "focus[*].text", "arm[*].name"),
+}
+"""What routing reads besides what the mappings read."""

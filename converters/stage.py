@@ -1,0 +1,174 @@
+"""All pieces of all sources to one set of Arrow tables, in one process or in several."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.converters.census import Census, merge
+from trialbridge.converters.extract import Extraction, Extractor, Key
+from trialbridge.converters.read_fhir import Source, ranges, resources
+from trialbridge.elements import Version
+from trialbridge.findings import Finding
+from trialbridge.registry import Paths
+
+WORTH_A_PROCESS = 48 * 2**20
+"""Bytes of input from which several processes are quicker than one."""
+
+PIECE = 16 * 2**20
+Tables = dict[Key, pa.Table]
+Progress = Callable[[str, int, int], None]
+"""Called with a step's name, what is done of it, and what there is."""
+
+
+@dataclass
+class Staged:
+    """What all sources hold: tables by type and unit, the census, and what was found while reading."""
+
+    sources: Sequence[Source]
+    tables: Tables
+    census: Census = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def table(self, kind: str, unit: str = "") -> pa.Table | None:
+        """Return the table of a type; none where nothing of it was read."""
+        return self.tables.get((kind, unit))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A byte range of one source."""
+
+    number: int
+    source: int
+    start: int
+    stop: int | None
+    size: int
+
+
+def stage(
+    sources: Sequence[Source],
+    paths: Mapping[str, Paths],
+    release: Version | None = None,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> Staged:
+    """Return what `sources` hold, whatever their order and however many processes read them.
+
+    Args:
+        sources: What to read.
+        paths: Resource type -> unit -> paths, see `registry.paths_by_type`.
+        release: The FHIR release, where it is known.
+        processes: How many to use; by default one for each processor where there is much to read.
+        progress: Told after each piece.
+    """
+    pieces = _pieces(sources)
+    work = partial(_read, tuple(sources), dict(paths), release)
+    total = sum(piece.size for piece in pieces)
+    wanted = processes or (os.cpu_count() or 1 if total > WORTH_A_PROCESS else 1)
+    staged = Staged(sources, {})
+    batches: dict[Key, list[pa.RecordBatch]] = defaultdict(list)
+    done = 0
+    for piece, part in zip(pieces, _run(work, pieces, min(wanted, len(pieces))), strict=True):
+        found, census, findings = part
+        for key, some in found.items():
+            batches[key] += some
+        merge(staged.census, census)
+        staged.findings += findings
+        done += piece.size
+        if progress:
+            progress("read", done, total)
+    staged.tables = {key: _table(some) for key, some in sorted(batches.items()) if some}
+    return staged
+
+
+def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+    whole = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
+    return whole.combine_chunks()
+
+
+def _pieces(sources: Sequence[Source]) -> list[Piece]:
+    found = []
+    for number, source in enumerate(sources):
+        whole = source.path.stat().st_size
+        for start, stop in ranges(source, PIECE):
+            size = (min(stop, whole) if stop is not None else whole) - start
+            found.append(Piece(len(found), number, start, stop, max(size, 1)))
+    return found
+
+
+Part = tuple[dict[Key, list[pa.RecordBatch]], Census, list[Finding]]
+
+
+def _run(work: Callable[[Piece], Part], pieces: Sequence[Piece], processes: int) -> Iterator[Part]:
+    if processes <= 1:
+        yield from map(work, pieces)
+        return
+    with TemporaryDirectory(prefix="trialbridge-") as folder:
+        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+            for path, census, findings in pool.map(partial(_read_to_files, work, folder), pieces):
+                yield _from_files(path), census, findings
+
+
+def _read_to_files(work: Callable[[Piece], Part], folder: str, piece: Piece) -> tuple[list[tuple[Key, str]], Census, list[Finding]]:
+    """Read a piece and leave its tables in files: a mapped file crosses processes faster than a pipe."""
+    tables, census, findings = work(piece)
+    written = []
+    for number, (key, batches) in enumerate(tables.items()):
+        if batches:
+            path = str(Path(folder, f"{piece.number}-{number}.arrow"))
+            with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, batches[0].schema) as writer:
+                for batch in batches:
+                    writer.write_batch(batch)
+            written.append((key, path))
+    return written, census, findings
+
+
+def _from_files(paths: Sequence[tuple[Key, str]]) -> dict[Key, list[pa.RecordBatch]]:
+    found = {}
+    for key, path in paths:
+        with pa.memory_map(path) as file:
+            reader = pa.ipc.open_file(file)
+            found[key] = [reader.get_batch(number) for number in range(reader.num_record_batches)]
+    return found
+
+
+_EXTRACTORS: dict[int, Extractor] = {}
+
+
+def _read(sources: tuple[Source, ...], paths: dict[str, Paths], release: Version | None, piece: Piece) -> Part:
+    extractor = _EXTRACTORS.setdefault(hash((repr(paths), release)), Extractor(paths, release))
+    source = sources[piece.source]
+    extraction = Extraction(extractor, piece.source, source.name, first=piece.number << 32)
+    for item in resources(source, piece.start, piece.stop, decoded=extractor.types):
+        if isinstance(item, Finding):
+            extraction.findings.append(item)
+        else:
+            extraction.add(item)
+    return extraction.finished(), extraction.census, extraction.findings
+
+
+def column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column of a staged table as one piece; nulls where the table lacks it."""
+    if name not in table.column_names:
+        return pa.nulls(len(table), pa.string())
+    found = table[name]
+    return found.combine_chunks() if found.num_chunks != 1 else found.chunk(0)
+
+
+def has_any(columns: Sequence[pa.Array], rows: int) -> pa.Array:
+    """Return where any of `columns` holds a value."""
+    found = pa.array([False]).take(pa.array([0] * rows, pa.int8()))
+    for one in columns:
+        found = pc.or_(found, one.is_valid())
+    return found

@@ -1,0 +1,293 @@
+"""FHIR to SDTM: read, stage, identify, route, map, derive, and keep account of all of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.columns import joined, split
+from trialbridge.conversion import ELEMENTS, Conversion
+from trialbridge.converters.census import Census
+from trialbridge.converters.datasets import datasets, with_lengths
+from trialbridge.converters.dates import check_participation
+from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
+from trialbridge.converters.identity import Identities, identify
+from trialbridge.converters.leaves import Rowset
+from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_drawn, note_records
+from trialbridge.converters.panels import with_panels
+from trialbridge.converters.provenance import provenance
+from trialbridge.converters.read_fhir import sources
+from trialbridge.converters.route import PATHS, REPEATED, Routed, route
+from trialbridge.converters.stage import Progress, Staged, column, stage
+from trialbridge.converters.subjects import Subjects, subjects_of, with_every_patient
+from trialbridge.converters.unmapped import Unmapped, unknown_tests
+from trialbridge.converters.write_xpt import study_lengths
+from trialbridge.elements import Version
+from trialbridge.findings import Finding, Severity
+from trialbridge.mapping import Domain
+from trialbridge.registry import DOMAINS, all_declarations, declarations, paths_by_type
+from trialbridge.study import Study
+
+BLOCK_SUBJECTS = 2000
+
+
+@dataclass
+class Run:
+    """One run: its clock, its accounts, and what it has found."""
+
+    study: Study
+    progress: Progress | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
+    unmapped: Unmapped = field(default_factory=Unmapped)
+    findings: list[Finding] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
+
+    def tell(self, name: str, done: int, total: int) -> None:
+        """Tell whoever watches how far a step is."""
+        if self.progress:
+            self.progress(name, done, total)
+
+
+def to_sdtm(
+    inputs: Sequence[Path],
+    study: Study | None = None,
+    *,
+    release: Version | None = None,
+    block_subjects: int = BLOCK_SUBJECTS,
+    processes: int | None = None,
+    progress: Progress | None = None,
+) -> Conversion:
+    """Return the SDTM datasets of FHIR input, with where every value came from and what was not used.
+
+    Args:
+        inputs: Files, folders and archives of FHIR JSON.
+        study: The study's settings; without them the data must name the study.
+        release: The FHIR release, where it is known; else each resource is looked at.
+        block_subjects: Subjects in a block; any number gives the same result.
+        processes: How many read; by default one for each processor where there is much to read.
+        progress: Told how far each step is.
+
+    Raises:
+        ReadError: Nothing in `inputs` can be read as FHIR.
+        ConfigurationError: Nothing says which study it is, or who takes part.
+    """
+    run = Run(study or Study(), progress)
+    with run.step("find"):
+        found, run.findings = sources(inputs)
+    with run.step("read"):
+        paths = paths_by_type(all_declarations())
+        for kind, more in PATHS.items():
+            paths[kind][""] |= dict.fromkeys(more)
+        staged = stage(found, paths, release, processes, progress)
+        run.findings += staged.findings
+    with run.step("identify"):
+        staged, identities = with_every_patient(staged, identify(staged), run.study)
+        run.findings += identities.findings
+        subjects = subjects_of(declarations("DM")[0], staged, identities, run.study)
+        run.findings += subjects.findings
+        run.study = _with_products(run.study, staged)
+    with run.step("route"):
+        rowsets = _routed(run, staged, identities, subjects)
+    plan = Plan(run.study, staged, identities, subjects, rowsets)
+    tables = _tables(run, plan, block_subjects)
+    return _conversion(run, plan, tables)
+
+
+def _with_products(study: Study, staged: Staged) -> Study:
+    """Return the study with every name of its product: the settings' own, ResearchStudy.focus, and Medications."""
+    names = set(study.products)
+    research = staged.table("ResearchStudy")
+    if research is not None:
+        for path in ("focus[*].coding[*].code", "focus[*].coding[*].display", "focus[*].text"):
+            names |= {one for text in joined(column(research, path)).to_pylist() if text for one in split(text) if one}
+    folded = {name.casefold() for name in names}
+    for kind, references in (("Medication", MEDICATION_NAMES), ("MedicationAdministration", ADMINISTRATION_NAMES)):
+        table = staged.table(kind)
+        if table is not None:
+            names |= _references(kind, table, references, folded)
+            folded = {name.casefold() for name in names}
+    return replace(study, products=frozenset(names))
+
+
+MEDICATION_NAMES = ("code.coding[*].code", "code.coding[*].display", "code.text", "identifier[*].value")
+ADMINISTRATION_NAMES = (
+    "medicationCodeableConcept.coding[*].code",
+    "medicationCodeableConcept.coding[*].display",
+    "medicationCodeableConcept.text",
+    "medicationReference.reference",
+)
+
+
+def _references(kind: str, table: pa.Table, paths: Sequence[str], folded: set[str]) -> set[str]:
+    """Return ``Type/id`` of the resources that one of the product's names is found in."""
+    found = set()
+    ids = column(table, "id").to_pylist()
+    for path in paths:
+        for name, text in zip(ids, joined(column(table, path)).to_pylist(), strict=True):
+            if name and text and any(one.casefold() in folded for one in split(text)):
+                found.add(f"{kind}/{name}")
+    return found
+
+
+def _routed(run: Run, staged: Staged, identities: Identities, subjects: Subjects) -> list[tuple[Domain, Rowset, np.ndarray]]:
+    rowsets = []
+    for (kind, unit), table in staged.tables.items():
+        if unit or "_position" not in table.column_names:
+            continue
+        account = run.accounts[kind]
+        numbers = subjects.numbers(kind, table, identities)
+        account.usubjid = subjects.usubjid.take(numbers)
+        live = identities.indexes[kind].live & _not_excluded(kind, table, account)
+        belongs = numbers.is_valid().to_numpy(zero_copy_only=False)
+        if kind == "ResearchSubject":
+            account.excluded |= subjects.others
+            continue
+        if kind in SUPPORT:
+            continue
+        account.unmapped |= {int(row): NO_SUBJECT for row in np.flatnonzero(live & ~belongs)}
+        routed = route(kind, np.flatnonzero(live & belongs), staged, identities, run.study.vocabulary)
+        _account(run, account, routed)
+        whose = pc.fill_null(numbers, -1).to_numpy(zero_copy_only=False)
+        rowsets += [(domain, rowset, whose[rowset.base.to_numpy()]) for domain, rowset in routed.rowsets]
+    return rowsets
+
+
+SUPPORT = frozenset(
+    {
+        "Patient", "ResearchStudy", "Organization", "Location", "Practitioner", "PractitionerRole", "Medication",
+        "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest", "Group", "PlanDefinition",
+        "ActivityDefinition", "ObservationDefinition", "Device", "Substance", "OperationOutcome", "Bundle", "Parameters",
+    }
+)  # fmt: skip
+"""Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
+
+
+def _not_excluded(kind: str, table: pa.Table, account: Account) -> np.ndarray:
+    kept = np.ones(len(table), bool)
+    for domain in (one for one in all_declarations() if one.source == kind):
+        for path, reasons in domain.excluded.items():
+            for row, code in enumerate(column(table, path).to_pylist()):
+                if code in reasons:
+                    account.excluded.setdefault(row, reasons[code])
+                    kept[row] = False
+    return kept
+
+
+def _account(run: Run, account: Account, routed: Routed) -> None:
+    repeated = {row for row, why in routed.reasons.items() if why == REPEATED}
+    account.excluded |= {row: REPEATED for row in repeated}
+    account.unmapped |= {row: why for row, why in routed.reasons.items() if row not in repeated}
+    account.drawn |= routed.panels
+    for domain, leaves in routed.unknown:
+        unknown_tests(domain, leaves, "no table says which SDTM test this is", run.unmapped)
+
+
+def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
+    """Return the derived table of each domain, in its total order, whatever the size of the blocks."""
+    total = len(plan.subjects.usubjid)
+    blocks = []
+    with run.step("map"):
+        for first in range(0, total, block_subjects):
+            block = map_block(plan, first, min(first + block_subjects, total))
+            block.tables = with_panels(block.tables, plan)
+            blocks.append(block)
+            run.tell("map", min(first + block_subjects, total), total)
+    with run.step("derive"):
+        units = units_of(blocks)
+        exposed = any(len(block.tables.get("EX", ())) for block in blocks)
+        for number, block in enumerate(blocks, 1):
+            derive_block(block, run.study, units, exposed)
+            check_participation(block.tables, block.findings)
+            run.tell("derive", number, len(blocks))
+    return _gathered(run, plan, blocks)
+
+
+def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Table]:
+    parts: dict[str, list[pa.Table]] = defaultdict(list)
+    for block in blocks:
+        run.findings += block.findings
+        run.unmapped.merge(block.unmapped)
+        note_drawn(run.accounts, block.drawn)
+        for code, table in block.tables.items():
+            parts[code].append(table)
+    tables = {code: pa.concat_tables(parts[code], promote_options="default").combine_chunks() for code in DOMAINS if code in parts}
+    for code, table in tables.items():
+        origin = column(table, "_declaration").to_numpy(zero_copy_only=False)
+        rows = column(table, "_row").to_numpy(zero_copy_only=False)
+        for number, domain in enumerate(declarations(code)):
+            note_records(run.accounts, domain.source, code, rows[origin == number])
+    if ("ResearchSubject", "") in plan.staged.tables:
+        run.accounts["ResearchSubject"].drawn.update(plan.subjects.leaves.rowset.base.to_pylist())
+    return tables
+
+
+def _conversion(run: Run, plan: Plan, tables: Mapping[str, pa.Table]) -> Conversion:
+    with run.step("describe"):
+        found = datasets(tables)
+        found = with_lengths(found, study_lengths(found))
+    with run.step("account"):
+        account = ledger(plan.staged, plan.identities, run.accounts)
+        pointers = {code: provenance(code, table, plan) for code, table in tables.items()}
+    return Conversion(
+        study=replace(run.study, id=plan.subjects.studyid, title=run.study.title or _title(plan.staged)),
+        datasets=found,
+        provenance=pointers,
+        resources=account,
+        elements=_elements(plan.staged.census),
+        unmapped=run.unmapped.table(),
+        findings=_ordered(run.findings, plan.staged.census),
+        inputs={source.name: source.sha256 for source in plan.staged.sources},
+        seconds=run.seconds,
+    )
+
+
+def _title(staged: Staged) -> str:
+    table = staged.table("ResearchStudy")
+    titles = [] if table is None else sorted(filter(None, column(table, "title").to_pylist()))
+    return titles[0] if titles else ""
+
+
+def _elements(census: Census) -> pa.Table:
+    rows = [{"path": path, "count": tally.count, "example": tally.example} for path, tally in sorted(census.items())]
+    return pa.Table.from_pylist(rows, schema=ELEMENTS)
+
+
+def _ordered(findings: Sequence[Finding], census: Census) -> tuple[Finding, ...]:
+    """Return the findings in an order of their own, equal ones gathered; unread modifiers are among them."""
+    found = [*findings, *_unread_modifiers(census)]
+    counts: dict[Finding, int] = defaultdict(int)
+    for one in found:
+        counts[replace(one, count=1)] += one.count
+    gathered = [replace(one, count=count) for one, count in counts.items()]
+    return tuple(sorted(gathered, key=_finding_key))
+
+
+def _finding_key(one: Finding) -> tuple[str, ...]:
+    return (one.rule, one.domain, one.variable, one.record, one.resource, one.path, one.source, one.value, one.message)
+
+
+def _unread_modifiers(census: Census) -> list[Finding]:
+    message = "an extension that changes the meaning of the element is there, and nothing reads it"
+    return [
+        Finding(Severity.WARNING, "modifier-extension-unread", message, path=path, value=tally.example, count=tally.count)
+        for path, tally in sorted(census.items())
+        if path.endswith(".modifierExtension")
+    ]
+
+
+Callback = Callable[[str, int, int], None]
