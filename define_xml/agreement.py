@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from trialbridge.define_xml.codelists import column_values, decode_name
 from trialbridge.define_xml.datatypes import TEXT_FORMS, has_form, longest, number_digits, text_digits
 from trialbridge.define_xml.model import (
@@ -23,7 +25,6 @@ from trialbridge.define_xml.model import (
     WhereClauseDef,
 )
 from trialbridge.define_xml.value_level import find_topic, targets
-
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset, Variable
 
@@ -39,6 +40,7 @@ class _Index:
     code_lists: Mapping[str, CodeList]
     value_lists: Mapping[str, tuple[ItemRef, ...]]
     where_clauses: Mapping[str, WhereClauseDef]
+    owners: Mapping[str, set[str]]
     permitted: Mapping[tuple[str, str], tuple[str, ...]]
 
 
@@ -54,6 +56,17 @@ def check_agreement(
         datasets: All the datasets that it should describe.
         permitted: Values that the design permits, by dataset and variable: they may stand in a codelist
             though the data has none of them.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from trialbridge.define_xml.build import build_define
+        >>> from trialbridge.define_xml.study import StudyDescription
+        >>> subjects = Dataset("DM", "Demographics", (Variable("SEX", "Sex"),), pa.table({"SEX": ["F"]}))
+        >>> define = build_define(StudyDescription("S1", "A study", "P1", datetime(2026, 3, 27)), [subjects])
+        >>> check_agreement(define, [subjects])
+        []
+        >>> [finding.rule for finding in check_agreement(define, [])]
+        ['agreement-dataset-absent']
     """
     definitions = define.definitions
     index = _index(definitions, permitted)
@@ -68,12 +81,17 @@ def check_agreement(
 
 
 def _index(definitions: MetaDataVersion, permitted: Mapping[tuple[str, str], tuple[str, ...]]) -> _Index:
-    """Return the definitions by OID."""
+    """Return the definitions by OID, and the datasets that have each item."""
+    owners: dict[str, set[str]] = {}
+    for group in definitions.item_group_defs:
+        for ref in group.item_refs:
+            owners.setdefault(ref.item_oid, set()).add(group.name)
     return _Index(
         items={item.oid: item for item in definitions.item_defs},
         code_lists={item.oid: item for item in definitions.code_lists},
         value_lists={item.oid: item.item_refs for item in definitions.value_list_defs},
         where_clauses={item.oid: item for item in definitions.where_clause_defs},
+        owners=owners,
         permitted=permitted,
     )
 
@@ -192,6 +210,11 @@ def _value_level(index: _Index, item: ItemDef, dataset: Dataset, variable: Varia
             yield _fault("agreement-value-undescribed", "it has no value-level metadata", *place)
         return
     refs = index.value_lists.get(item.value_list_oid, ())
+    beyond = [ref.item_oid for ref in refs if not _can_be_told(index, ref, dataset)]
+    if beyond:
+        message = f"its value level is not compared: the where clause of {beyond[0]} cannot be told here"
+        yield replace(_fault("agreement-not-compared", message, *place), severity=Severity.NOTICE)
+        return
     table = _distinct(index, refs, dataset, variable)
     described = [_matching(index, ref, table) for ref in refs]
     for ref, mask in zip(refs, described, strict=True):
@@ -202,6 +225,28 @@ def _value_level(index: _Index, item: ItemDef, dataset: Dataset, variable: Varia
         yield from _values(value, variable, chosen, place, value.oid)
         yield from _value_codes(index, value, chosen, place)
     yield from _cover(described, table, place)
+
+
+def _can_be_told(index: _Index, ref: ItemRef, dataset: Dataset) -> bool:
+    """Return whether the where clauses of `ref` are all there and look at `dataset` alone."""
+    clauses = [index.where_clauses.get(oid) for oid in ref.where_clause_oids]
+    return ref.item_oid in index.items and all(
+        clause and all(_check_can_be_told(index, check, dataset) for check in clause.range_checks)
+        for clause in clauses
+    )
+
+
+def _check_can_be_told(index: _Index, check: RangeCheck, dataset: Dataset) -> bool:
+    """Return whether a range check looks at a variable of `dataset`, and at values of its type."""
+    name = index.items[check.item_oid].name if check.item_oid in index.items else ""
+    if dataset.name not in index.owners.get(check.item_oid, ()) or name not in dataset.table.column_names:
+        return False
+    is_number = pa.types.is_floating(dataset.table[name].type)
+    return bool(check.check_values) and not (is_number and not all(map(_is_number, check.check_values)))
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", text) is not None
 
 
 def _value_codes(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import pyarrow.compute as pc
+
 from trialbridge.define_xml.codelists import code_list_for
 from trialbridge.define_xml.datatypes import variable_shape
 from trialbridge.define_xml.model import (
@@ -29,7 +30,6 @@ from trialbridge.define_xml.model import (
 )
 from trialbridge.define_xml.study import StudyDescription
 from trialbridge.define_xml.value_level import ValueItem, find_topic, targets, value_items, variable_origin
-
 from trialbridge.model import Dataset, Variable
 
 DEFINE_VERSION = "2.1.10"
@@ -83,7 +83,18 @@ class _Described:
 
 
 def build_define(study: StudyDescription, datasets: Sequence[Dataset]) -> Define:
-    """Return the description of `datasets`, in the order of their classes and names."""
+    """Return the description of `datasets`, in the order of their classes and names.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from datetime import datetime
+        >>> sex = Variable("SEX", "Sex", codelists=("C66731",), core="Req")
+        >>> subjects = Dataset("DM", "Demographics", (sex,), pa.table({"SEX": ["F", "M"]}))
+        >>> study = StudyDescription("S1", "A small study", "P1", datetime(2026, 3, 27))
+        >>> definitions = build_define(study, [subjects]).definitions
+        >>> [(item.coded_value, item.decode) for item in definitions.code_lists[0].code_list_items]
+        [('F', 'Female'), ('M', 'Male')]
+    """
     texts = _Texts()
     ordered = sorted(datasets, key=_order)
     described = [_describe(study, dataset, texts) for dataset in ordered]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
+
 from trialbridge.define_xml.read import parse_define
 from trialbridge.define_xml.schema import NAMESPACES, attribute_name, element_name
 from trialbridge.define_xml.version_2_0 import lift
-
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 
@@ -99,6 +99,14 @@ def check_define(source: Path) -> list[Finding]:
     """Return everything that is wrong with the define.xml at `source`; nothing, if it is right.
 
     A file that is no XML at all is one finding, not an exception.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     source = Path(folder) / "define.xml"
+        ...     _ = source.write_text("<html>404 Not Found")
+        ...     [finding.rule for finding in check_define(source)]
+        ['define-not-xml']
     """
     try:
         root = parse_define(source)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from trialbridge.define_xml.model import Alias, CodeList, CodeListItem, EnumeratedItem, ExternalCodeList
 from trialbridge.define_xml.study import StudyDescription
-
 from trialbridge.model import Dataset, Variable
 from trialbridge.standards import Codelist, Term, codelist, codelists, paired
 

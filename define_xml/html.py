@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+
 from trialbridge.define_xml.model import (
     CodeList,
     CodeListItem,
@@ -39,7 +40,16 @@ def write_define_html(define: Define, target: Path) -> None:
 
 
 def to_html(define: Define) -> str:
-    """Return `define` as one HTML page with its styles and script inside."""
+    """Return `define` as one HTML page with its styles and script inside.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from trialbridge.define_xml.build import build_define
+        >>> from trialbridge.define_xml.study import StudyDescription
+        >>> define = build_define(StudyDescription("S1", "A small study", "P1", datetime(2026, 3, 27)), [])
+        >>> "<h1>S1</h1>" in to_html(define)
+        True
+    """
     environment = Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
@@ -153,7 +163,8 @@ class View:
     def keys(self, group: ItemGroupDef) -> list[str]:
         """Return the key variables of a dataset, in order."""
         keyed = [ref for ref in group.item_refs if ref.key_sequence is not None]
-        return [self.items[ref.item_oid].name for ref in sorted(keyed, key=lambda ref: ref.key_sequence or 0)]
+        ordered = sorted(keyed, key=lambda ref: ref.key_sequence or 0)
+        return [self.items[ref.item_oid].name for ref in ordered if ref.item_oid in self.items]
 
     def owner(self, value_list: ValueListDef) -> ItemGroupDef | None:
         """Return the dataset that a value list belongs to."""
@@ -172,16 +183,17 @@ class View:
 
     def _condition(self, check: RangeCheck, owner: ItemGroupDef | None) -> Condition:
         """Return a range check in words; a variable of another dataset with that dataset's name."""
-        item, home = self.items[check.item_oid], self._owners.get(check.item_oid)
+        item, home = self.items.get(check.item_oid), self._owners.get(check.item_oid)
         elsewhere = home is not None and owner is not None and home.oid != owner.oid
-        code_list = self.code_lists.get(item.code_list_oid or "")
+        name = item.name if item else check.item_oid
+        code_list = self.code_lists.get(item.code_list_oid or "") if item else None
         meanings = (
             {entry.coded_value: entry.decode for entry in code_list.code_list_items} if code_list else {}
         )
         return Condition(
-            variable=f"{home.name}.{item.name}" if home and elsewhere else item.name,
+            variable=f"{home.name}.{name}" if home and elsewhere else name,
             oid=check.item_oid,
-            sign=_SIGNS[check.comparator],
+            sign=_SIGNS.get(check.comparator, check.comparator),
             values=tuple((value, meanings.get(value, "")) for value in check.check_values),
             listed=check.comparator in _LISTED,
         )

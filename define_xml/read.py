@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
+
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.schema import (
     NAMESPACES,
@@ -23,7 +24,6 @@ from trialbridge.define_xml.schema import (
     layout,
 )
 from trialbridge.define_xml.version_2_0 import lift
-
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 
@@ -33,6 +33,16 @@ def read_define(source: Path) -> Define:
 
     Raises:
         ReadError: The file is no XML, no Define-XML, or lacks what the schema demands.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     source = Path(folder) / "define.xml"
+        ...     _ = source.write_text("<html/>")
+        ...     read_define(source)  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        ...
+        trialbridge.errors.ReadError: ...define.xml: not Define-XML: its root element is html
     """
     root = parse_define(source)
     lift(root)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from trialbridge.define_xml.codelists import column_values, decode_name, decodes, value_code_list
 from trialbridge.define_xml.datatypes import value_shape
 from trialbridge.define_xml.model import (
@@ -18,7 +19,6 @@ from trialbridge.define_xml.model import (
     WhereClauseDef,
 )
 from trialbridge.define_xml.study import StudyDescription
-
 from trialbridge.model import Dataset, Variable
 
 _TARGETS = {"TESTCD": ("ORRES", "STRESC", "STRESN"), "PARMCD": ("VAL",), "QNAM": ("QVAL",)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lxml import etree
+
 from trialbridge.define_xml.schema import NAMESPACES, attribute_name, element_name
 
 NAMESPACE_2_0 = "http://www.cdisc.org/ns/def/v2.0"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lxml import etree
+
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.schema import (
     NAMESPACES,
@@ -23,7 +24,6 @@ from trialbridge.define_xml.schema import (
     layout,
     to_text,
 )
-
 from trialbridge.errors import WriteError
 
 STYLESHEET = "define2-1.xsl"
@@ -45,6 +45,14 @@ def to_xml(define: Define) -> bytes:
 
     Raises:
         WriteError: A text holds a character that XML does not have.
+
+    Example:
+        >>> from datetime import datetime
+        >>> from trialbridge.define_xml.build import build_define
+        >>> from trialbridge.define_xml.study import StudyDescription
+        >>> define = build_define(StudyDescription("S1", "A small study", "P1", datetime(2026, 3, 27)), [])
+        >>> to_xml(define).decode().splitlines()[1]
+        '<?xml-stylesheet type="text/xsl" href="define2-1.xsl"?>'
     """
     root = etree.Element(element_name("ODM"), nsmap=_PREFIXES)  # type: ignore[arg-type]
     _fill(root, define)

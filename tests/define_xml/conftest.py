@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyreadstat
 import pytest
+
 from trialbridge.define_xml.build import build_define
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.study import StudyDescription
-
 from trialbridge.model import Dataset, Variable
 from trialbridge.standards import ig_datasets, ig_variables, keys
 
@@ -59,7 +59,7 @@ def pilot_dataset(path: Path) -> Dataset:
     variables = []
     for name in frame.columns:
         is_text = meta.readstat_variable_types[name] == "string"
-        variable = Variable(name, meta.column_names_to_labels[name], "Char" if is_text else "Num")
+        variable = Variable(name, meta.column_names_to_labels[name] or "", "Char" if is_text else "Num")
         variables.append(_described(variable, known.get(name)))
     arrays = [_array(frame[variable.name], variable) for variable in variables]
     return Dataset(

@@ -8,11 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+
 from trialbridge.define_xml.agreement import check_agreement
 from trialbridge.define_xml.build import build_define
+from trialbridge.define_xml.html import to_html
 from trialbridge.define_xml.model import CodeListItem, Define, MetaDataVersion, RangeCheck, WhereClauseDef
 from trialbridge.define_xml.study import StudyDescription
-
 from trialbridge.model import Dataset
 
 Change = Callable[[MetaDataVersion], MetaDataVersion]
@@ -160,6 +161,30 @@ def test_a_clause_that_selects_too_much_is_found(
 def test_a_clause_may_look_at_numbers(define: Define, dataset: Dataset) -> None:
     clause = _clause("LE", ("2",), "IT.VS.VSSEQ")
     assert rules(changed_in(define, "where_clause_defs", clause.oid, **_checks(clause)), dataset) == set()
+
+
+BEYOND = {
+    "another dataset": {"item_oid": "IT.DM.SEX", "check_values": ("F",)},
+    "an item that is not there": {"item_oid": "IT.VS.NONE", "check_values": ("F",)},
+    "text where numbers are": {"item_oid": "IT.VS.VSSEQ", "check_values": ("F",)},
+    "no value": {"item_oid": "IT.VS.VSTESTCD", "check_values": ()},
+}
+
+
+@pytest.mark.parametrize("check", BEYOND.values(), ids=BEYOND)
+def test_what_cannot_be_compared_is_said(define: Define, dataset: Dataset, check: dict[str, Any]) -> None:
+    checks = (RangeCheck(comparator="EQ", **check),)
+    unclear = changed_in(define, "where_clause_defs", "WC.VS.VSTESTCD.EQ.HR", range_checks=checks)
+    assert {(f.rule, f.severity) for f in check_agreement(unclear, [dataset])} == {
+        ("agreement-not-compared", "notice")
+    }
+
+
+def test_a_draft_is_no_crash(define: Define, dataset: Dataset) -> None:
+    draft = changed(define, item_defs=(), code_lists=(), where_clause_defs=())
+    assert "agreement-variable-undescribed" in rules(draft, dataset)
+    assert "VSTESTCD" in to_html(changed(define, code_lists=(), where_clause_defs=()))
+    assert to_html(draft)
 
 
 def _clause(comparator: str, values: tuple[str, ...], item: str = "IT.VS.VSTESTCD") -> WhereClauseDef:

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from trialbridge.define_xml.agreement import check_agreement
 from trialbridge.define_xml.build import build_define
 from trialbridge.define_xml.check import check_define
 from trialbridge.define_xml.model import CodeList, Define, ItemDef, MetaDataVersion
 from trialbridge.define_xml.study import StudyDescription
 from trialbridge.define_xml.write import to_xml, write_define
-
 from trialbridge.model import Dataset
 
 Small = Callable[..., Dataset]

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from lxml import etree
+
 from trialbridge.define_xml.check import check_define
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.write import to_xml
@@ -108,6 +110,7 @@ FAULTS: dict[str, tuple[str, Change]] = {
     ),
     "term without its code": ("define-term-code", once(SEX + r"<Alias [^>]*C16576[^>]*/>", r"\1")),
     "terminology without a set": ("define-terminology", once(' PublishingSet="SDTM"', "")),
+    "another kind of xml": ("define-schema", lambda _: "<html/>"),
     "no xml": ("define-not-xml", lambda text: text[:-20]),
 }
 
@@ -128,6 +131,14 @@ def test_a_schema_fault_has_its_line(pilot_define: Define, tmp_path: Path) -> No
     source = tmp_path / "define.xml"
     source.write_text("\n".join(lines))
     assert any(finding.message.startswith(f"line {number}: ") for finding in check_define(source))
+
+
+def test_official_schema_and_stylesheet_take_it(pilot_define: Define, shared: Path) -> None:
+    folder = shared / "standards/define-xml-2.1.10"
+    tree = etree.fromstring(to_xml(pilot_define)).getroottree()
+    etree.XMLSchema(etree.parse(folder / "schema/cdisc-define-2.1/define2-1-0.xsd")).assertValid(tree)
+    page = str(etree.XSLT(etree.parse(folder / "define2-1.xsl"))(tree))
+    assert all(group.description in page for group in pilot_define.definitions.item_group_defs)
 
 
 def test_cdisc_example_follows_the_schema(shared: Path) -> None:

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trialbridge.define_xml.datatypes import (
     fitting_form,
     has_form,
@@ -15,7 +16,6 @@ from trialbridge.define_xml.datatypes import (
     value_shape,
     variable_shape,
 )
-
 from trialbridge.model import Variable
 
 TEXT = Variable("XXORRES", "Result")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
+
 from trialbridge.define_xml.model import CommentDef, Define, GlobalVariables, MetaDataVersion, Study
 from trialbridge.define_xml.read import check_read, parse_define, read_define
 from trialbridge.define_xml.write import STYLESHEET, copy_stylesheet, to_xml, write_define
-
 from trialbridge.errors import ReadError, WriteError
 
 EXAMPLE = "standards/define-xml-2.1.10/defineV21-SDTM.xml"
