@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,14 @@ import pyarrow.compute as pc
 from trialbridge.errors import WriteError
 from trialbridge.model import Dataset
 
+
+def _zero(kind: pa.DataType) -> pa.Scalar:
+    buffers = [None, pa.py_buffer(bytes(8)), pa.py_buffer(b"")]
+    return pa.Array.from_buffers(kind, 1, buffers[: kind.num_buffers])[0]
+
+
+EMPTY_TEXT = _zero(pa.string())
+_FALSE, _ZERO = _zero(pa.bool_()), _zero(pa.float64())
 _ARROW = {"Char": pa.string(), "Num": pa.float64()}
 
 
@@ -48,9 +57,8 @@ def _missing_fault(dataset: Dataset, name: str) -> WriteError | None:
     if len(codes) != dataset.table.num_rows:
         text = f"there are {len(codes)} special missing values for {dataset.table.num_rows} rows"
         return WriteError(dataset.name, name, text)
-    known = pc.fill_null(pc.match_substring_regex(codes, "^[A-Z_]$"), True)  # noqa: FBT003 - Arrow's own signature
-    beside_null = pc.or_(pc.is_null(codes), dataset.table[name].is_null())
-    wrong = ~np.asarray(pc.and_(known, beside_null))
+    beside_number = flags(codes.is_valid()) & flags(dataset.table[name].is_valid())
+    wrong = beside_number | flags(pc.invert(pc.match_substring_regex(codes, "^[A-Z_]$")))
     return first_fault(dataset, name, wrong, "a special missing value is _ or A to Z, where no number is")
 
 
@@ -72,6 +80,36 @@ def first_fault(
     return WriteError(dataset.name, variable, problem + tail, int(rows[0]) + 1)
 
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+def plain(array: pa.Array | pa.ChunkedArray, kind: type[Scalar]) -> npt.NDArray[Scalar]:
+    """Return the buffer of a fixed-width array without nulls, as NumPy sees it.
+
+    Arrow's own ways from and to Python and NumPy import pandas on their first use, which takes longer than to
+    write most datasets; hence also the scalars of this module.
+
+    Example:
+        >>> plain(pa.array([1, 2], pa.int32()), np.int32).tolist()
+        [1, 2]
+    """
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    if not len(array):
+        return np.empty(0, kind)
+    return np.frombuffer(array.buffers()[1], kind, len(array), array.offset * np.dtype(kind).itemsize)
+
+
+def flags(array: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
+    """Return a boolean array as NumPy's; null is false.
+
+    Example:
+        >>> flags(pa.array([True, False, None])).tolist()
+        [True, False, False]
+    """
+    return plain(pc.cast(pc.fill_null(array, _FALSE), pa.uint8()), np.uint8).view(np.bool_)
+
+
 def numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """Return the values of a `float64` column, a 0 where there is none.
 
@@ -79,5 +117,4 @@ def numbers(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
         >>> numbers(pa.chunked_array([[1.5, None]])).tolist()
         [1.5, 0.0]
     """
-    values: npt.NDArray[np.float64] = np.asarray(pc.fill_null(column, 0.0), np.float64)
-    return values
+    return plain(pc.fill_null(column, _ZERO), np.float64)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -20,21 +21,32 @@ _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _MOST_MENDS = 50
 
 
-def decode_batch(reader: Reader, data: list[bytes], source: str, census: Census) -> tuple[list[Row | None], list[Finding]]:
+class Text(NamedTuple):
+    """One resource's text, and where it stands."""
+
+    data: bytes
+    position: int
+    within: str
+
+
+def decode_batch(
+    reader: Reader, texts: Sequence[Text], source: str, census: Census
+) -> tuple[list[Row | None], list[Finding]]:
     """Return the Structs of a batch, none for a resource that is no JSON, and what was found on the way."""
     try:
-        return list(map(reader.strict.decode, data)), []
-    except (msgspec.DecodeError, *NOT_JSON):
+        return [reader.strict.decode(text.data) for text in texts], []
+    except NOT_JSON:
         findings: list[Finding] = []
-        return [_decode(reader, one, source, census, findings) for one in data], findings
+        return [_decode(reader, text, source, census, findings) for text in texts], findings
 
 
-def _decode(reader: Reader, data: bytes, source: str, census: Census, findings: list[Finding]) -> Row | None:
+def _decode(reader: Reader, text: Text, source: str, census: Census, findings: list[Finding]) -> Row | None:
+    data = text.data
     try:
         found: Row = reader.strict.decode(data)
     except NOT_JSON as error:
         if not isinstance(error, msgspec.ValidationError):
-            findings.append(json_finding(source, 0, error, data=data))
+            findings.append(json_finding(source, text.position, error, text.within, data))
             return None
     else:
         return found

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.converters.census import Census, Counter, count, counter
-from trialbridge.converters.decode import decode_batch
+from trialbridge.converters.decode import Text, decode_batch
 from trialbridge.converters.read_fhir import Batch
 from trialbridge.elements import Version, resource_types
 from trialbridge.findings import Finding
@@ -155,8 +155,8 @@ class Extraction:
 
     def _read(self, batch: Batch, version: Version, chosen: list[int]) -> None:
         made, plan = self.extractor.reader(batch.type, version)
-        data = [batch.data[number] for number in chosen]
-        decoded, findings = decode_batch(made, data, self.name, self.census)
+        texts = [Text(batch.data[number], batch.position[number], batch.within[number]) for number in chosen]
+        decoded, findings = decode_batch(made, texts, self.name, self.census)
         self.findings += findings
         rows = [row for row in decoded if row is not None]
         kept = [number for number, row in zip(chosen, decoded, strict=True) if row is not None]

@@ -47,7 +47,7 @@ def ledger(staged: Staged, identities: Identities, accounts: Mapping[str, Accoun
     parts = [
         _of_type(kind, table, identities, accounts.get(kind, Account()), staged)
         for (kind, unit), table in staged.tables.items()
-        if not unit and "_position" in table.column_names
+        if not unit and kind not in staged.made
     ]
     whole = pa.concat_tables(parts) if parts else RESOURCES.empty_table()
     order = [(name, "ascending") for name in ("source", "position", "within", "resource_type", "id")]

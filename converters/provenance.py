@@ -61,7 +61,7 @@ def _of_type(kind: str, plan: Plan, base: np.ndarray) -> pa.Table:
     assert staged is not None  # noqa: S101 -- records came from it
     part = staged.take(pa.array(base))
     names = pa.array([source.name for source in plan.staged.sources], pa.string())
-    described = kind if "id" in staged.column_names and "status" in staged.column_names or kind != "ResearchSubject" else "Patient"
+    described = "Patient" if kind in plan.staged.made else kind
     return pa.table(
         {
             "source": names.take(column(part, "_source")),

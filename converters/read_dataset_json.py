@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 import pyarrow as pa
+
 from trialbridge.converters.dataset_json_format import (
     NDJSON,
     DatasetJsonMetadata,
@@ -18,7 +19,6 @@ from trialbridge.converters.dataset_json_format import (
     JsonHeader,
     JsonSystem,
 )
-
 from trialbridge.errors import ReadError
 from trialbridge.model import Dataset, Variable
 

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from trialbridge.converters.xpt_format import XptVariable, from_ibm, missing_codes, row_dtype
 from trialbridge.converters.xpt_members import XptHeader, XptMember, file_name, members, only_member, opened
-
 from trialbridge.errors import ReadError
 from trialbridge.model import Dataset, Variable
 
@@ -149,7 +149,8 @@ def _numbers(field: npt.NDArray[np.void], length: int) -> tuple[pa.Array, pa.Arr
     letters = None
     if special.any():
         letters = pa.Array.from_buffers(pa.string(), len(codes), [_bitmap(special), *_fixed(codes, 1)])
-    return pa.array(from_ibm(bits), mask=missing), letters
+    bitmap = _bitmap(~missing) if missing.any() else None
+    return pa.Array.from_buffers(pa.float64(), len(bits), [bitmap, pa.py_buffer(from_ibm(bits))]), letters
 
 
 def _texts(field: npt.NDArray[np.void], width: int) -> pa.Array:

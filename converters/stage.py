@@ -33,12 +33,16 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class Staged:
-    """What all sources hold: tables by type and unit, the census, and what was found while reading."""
+    """What all sources hold: tables by type and unit, the census, and what was found while reading.
+
+    ``made`` names the types whose tables were made here, of other resources: they were not read.
+    """
 
     sources: Sequence[Source]
     tables: Tables
     census: Census = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    made: frozenset[str] = frozenset()
 
     def table(self, kind: str, unit: str = "") -> pa.Table | None:
         """Return the table of a type; none where nothing of it was read."""

@@ -83,7 +83,7 @@ def with_every_patient(staged: Staged, identities: Identities, study: Study) -> 
     live = identities.indexes["Patient"].live
     indexes = {**identities.indexes, "ResearchSubject": Index("ResearchSubject", made, live)}
     tables = {**staged.tables, ("ResearchSubject", ""): made}
-    return replace(staged, tables=tables), replace(identities, indexes=indexes)
+    return replace(staged, tables=tables, made=frozenset({"ResearchSubject"})), replace(identities, indexes=indexes)
 
 
 def subjects_of(domain: Domain, staged: Staged, identities: Identities, study: Study) -> Subjects:

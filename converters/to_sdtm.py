@@ -147,7 +147,7 @@ def _references(kind: str, table: pa.Table, paths: Sequence[str], folded: set[st
 def _routed(run: Run, staged: Staged, identities: Identities, subjects: Subjects) -> list[tuple[Domain, Rowset, np.ndarray]]:
     rowsets = []
     for (kind, unit), table in staged.tables.items():
-        if unit or "_position" not in table.column_names:
+        if unit or kind in staged.made:
             continue
         account = run.accounts[kind]
         numbers = subjects.numbers(kind, table, identities)
@@ -158,6 +158,9 @@ def _routed(run: Run, staged: Staged, identities: Identities, subjects: Subjects
             account.excluded |= subjects.others
             continue
         if kind in SUPPORT:
+            continue
+        if kind not in MAPPED_TYPES:
+            account.unmapped |= {int(row): f"{kind} has no mapping yet" for row in np.flatnonzero(live)}
             continue
         account.unmapped |= {int(row): NO_SUBJECT for row in np.flatnonzero(live & ~belongs)}
         routed = route(kind, np.flatnonzero(live & belongs), staged, identities, run.study.vocabulary)
@@ -175,6 +178,10 @@ SUPPORT = frozenset(
     }
 )  # fmt: skip
 """Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
+
+
+MAPPED_TYPES = frozenset(domain.source for domain in all_declarations())
+"""Types that become records."""
 
 
 def _not_excluded(kind: str, table: pa.Table, account: Account) -> np.ndarray:
@@ -231,8 +238,6 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
         rows = column(table, "_row").to_numpy(zero_copy_only=False)
         for number, domain in enumerate(declarations(code)):
             note_records(run.accounts, domain.source, code, rows[origin == number])
-    if ("ResearchSubject", "") in plan.staged.tables:
-        run.accounts["ResearchSubject"].drawn.update(plan.subjects.leaves.rowset.base.to_pylist())
     return tables
 
 

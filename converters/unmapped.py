@@ -83,8 +83,8 @@ def lost_values(
     paths = [path for path in dict.fromkeys(rule.paths) if not path.endswith((".url", ".id"))]
     parts = {
         "system": [path for path in paths if path.endswith(".system")],
-        "code": [path for path in paths if path.endswith((".code", ".gender"))],
-        "text": [path for path in paths if path.endswith((".text", ".display", ".unit", "valueString"))],
+        "code": [path for path in paths if path.endswith(("code", "Code", "gender"))],
+        "text": [path for path in paths if path.endswith((".text", ".display", ".unit", "valueString", "country"))],
     }
     words = {part: _words(leaves, some, chosen) for part, some in parts.items()}
     resources = leaves.pointers({"id": "id"})["id"].take(chosen).to_pylist()

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.dataset_faults import column_faults, first_fault, numbers
+
+from trialbridge.converters.dataset_faults import EMPTY_TEXT, column_faults, first_fault, flags, numbers
 from trialbridge.converters.dataset_json_format import (
     NDJSON,
     VERSION,
@@ -20,7 +21,6 @@ from trialbridge.converters.dataset_json_format import (
     JsonSystem,
 )
 from trialbridge.converters.whole_file import whole_file
-
 from trialbridge.errors import ConversionErrors, WriteError
 from trialbridge.model import Dataset, Variable
 
@@ -87,7 +87,7 @@ def check_dataset_json(dataset: Dataset) -> list[WriteError]:
         for variable in dataset.variables
         if variable.type == "Num"
     }
-    special = {name: np.asarray(codes.is_valid()) for name, codes in dataset.missing.items()}
+    special = {name: flags(codes.is_valid()) for name, codes in dataset.missing.items()}
     found = [
         *(
             first_fault(dataset, name, rows, "the value is no finite number")
@@ -153,7 +153,7 @@ def _rows(dataset: Dataset, columns: tuple[JsonColumn, ...]) -> Iterator[list[tu
 
 def _values(array: pa.ChunkedArray, column: JsonColumn) -> list[Any]:
     if pa.types.is_string(array.type):
-        array = pc.fill_null(array, "")
+        array = pc.fill_null(array, EMPTY_TEXT)
     elif column.dataType == "integer":
         array = pc.cast(array, pa.int64())
     else:

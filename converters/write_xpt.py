@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -10,7 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.dataset_faults import column_faults, first_fault, numbers
+
+from trialbridge.converters.dataset_faults import (
+    EMPTY_TEXT,
+    column_faults,
+    first_fault,
+    flags,
+    numbers,
+    plain,
+)
 from trialbridge.converters.whole_file import whole_file
 from trialbridge.converters.xpt_format import (
     CHAR_LIMIT,
@@ -29,11 +39,11 @@ from trialbridge.converters.xpt_format import (
     split_format,
     to_ibm,
 )
-
 from trialbridge.errors import ConversionErrors, WriteError
 from trialbridge.model import Dataset, Variable
 
 _NUM_LENGTH = 8
+_THREADS = 2
 
 
 def write_xpt(
@@ -42,7 +52,7 @@ def write_xpt(
     *,
     created: datetime,
     lengths: Mapping[str, int] | None = None,
-    chunk_rows: int = 16_384,
+    chunk_rows: int = 65536,
 ) -> None:
     """Write `dataset` to `target` as SAS XPT version 5, the same bytes for the same arguments.
 
@@ -76,7 +86,7 @@ def write_xpt(
         file.write(header_bytes(dataset.name, dataset.label, created, variables))
         size = 0
         for block in _blocks(dataset, variables, chunk_rows):
-            size += file.write(block.data)
+            size += file.write(block)
         file.write(blank_padding(size))
 
 
@@ -163,7 +173,7 @@ def _char_faults(dataset: Dataset, variable: Variable, given: int | None) -> Ite
     column = dataset.table[variable.name]
     longest = _longest(column)
     if longest > (given or CHAR_LIMIT):
-        sizes = np.asarray(pc.fill_null(pc.binary_length(column), 0))
+        sizes = plain(pc.binary_length(pc.fill_null(column, EMPTY_TEXT)), np.int32)
         limits = {CHAR_LIMIT: "are allowed"} | ({given: "is its length"} if given else {})
         for limit, meaning in limits.items():
             wrong = sizes > limit
@@ -171,7 +181,7 @@ def _char_faults(dataset: Dataset, variable: Variable, given: int | None) -> Ite
             text = f"the value takes {size} bytes, {limit} {meaning}"
             yield first_fault(dataset, variable.name, wrong, text)
     if _holds_nul(column):
-        wrong = np.asarray(pc.fill_null(pc.match_substring(column, "\0"), False))  # noqa: FBT003 - Arrow's own
+        wrong = flags(pc.match_substring(column, "\0"))
         yield first_fault(dataset, variable.name, wrong, "the value holds a NUL, which many readers stop at")
 
 
@@ -209,7 +219,7 @@ def _blank_end(dataset: Dataset, lengths: Mapping[str, int]) -> WriteError | Non
     width = row_dtype(variables).itemsize
     rows = dataset.table.num_rows
     first = max(rows - RECORD // width - 1, 0)
-    end = b"".join(block.tobytes() for block in _blocks(dataset, variables, RECORD + 1, first))
+    end = _block(dataset, variables, first, rows - first).tobytes()
     padding = blank_padding(rows * width)
     kept = count_rows(rows * width + len(padding), width, end + padding)
     if kept == rows:
@@ -232,36 +242,42 @@ def _layout(dataset: Dataset, lengths: Mapping[str, int]) -> list[XptVariable]:
     return variables
 
 
-def _blocks(
-    dataset: Dataset, variables: list[XptVariable], chunk_rows: int, first: int = 0
-) -> Iterator[npt.NDArray[np.uint8]]:
-    """Yield the rows from `first` on as bytes, in one buffer that is used again for each block."""
-    rows = dataset.table.num_rows
-    buffer = np.empty(min(chunk_rows, rows), row_dtype(variables))
-    for start in range(first, rows, chunk_rows):
-        part = dataset.table.slice(start, chunk_rows)
-        block = buffer[: part.num_rows]
-        for index, variable in enumerate(variables):
-            column = part.column(index)
-            if variable.type == "Char":
-                block[str(index)] = _padded_text(column, variable.length)
-            else:
-                block[str(index)] = _ibm_numbers(column, dataset.missing.get(variable.name), start)
-        yield block.view(np.uint8)
+def _blocks(dataset: Dataset, variables: list[XptVariable], chunk_rows: int) -> Iterator[memoryview]:
+    """Yield all rows as bytes, in their order; two threads prepare the next blocks while one is written."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        ahead: deque[Future[memoryview]] = deque()
+        for start in range(0, dataset.table.num_rows, chunk_rows):
+            ahead.append(pool.submit(_block, dataset, variables, start, chunk_rows))
+            if len(ahead) > _THREADS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+
+def _block(dataset: Dataset, variables: list[XptVariable], start: int, rows: int) -> memoryview:
+    part = dataset.table.slice(start, rows)
+    block = np.empty(part.num_rows, row_dtype(variables))
+    for index, variable in enumerate(variables):
+        column = part.column(index)
+        if variable.type == "Char":
+            block[str(index)] = _padded_text(column, variable.length)
+        else:
+            block[str(index)] = _ibm_numbers(column, dataset.missing.get(variable.name), start)
+    return block.view(np.uint8).data
 
 
 def _padded_text(column: pa.ChunkedArray, width: int) -> npt.NDArray[np.void]:
     # despite its name the kernel counts bytes, so that UTF-8 comes out right
-    padded = pc.ascii_rpad(pc.fill_null(column.combine_chunks(), ""), width)
+    padded = pc.ascii_rpad(pc.fill_null(column.combine_chunks(), EMPTY_TEXT), width)
     return np.frombuffer(padded.buffers()[2], f"V{width}", len(padded))
 
 
 def _ibm_numbers(column: pa.ChunkedArray, missing: pa.Array | None, start: int) -> npt.NDArray[np.uint64]:
     bits: npt.NDArray[np.uint64] = to_ibm(numbers(column))
     if column.null_count:
-        bits[np.asarray(column.is_null())] = missing_bits(".")
+        bits[flags(column.is_null())] = missing_bits(".")
     if missing is not None:
         codes = missing.slice(start, len(column))
         for code in pc.unique(codes.drop_null()).to_pylist():
-            bits[np.asarray(pc.fill_null(pc.equal(codes, code), False))] = missing_bits(code)  # noqa: FBT003 - Arrow's
+            bits[flags(pc.equal(codes, code))] = missing_bits(code)
     return bits

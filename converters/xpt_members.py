@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
+
 from trialbridge.converters.xpt_format import (
     CHAR_LIMIT,
     LIBRARY_HEADER,
@@ -26,7 +27,6 @@ from trialbridge.converters.xpt_format import (
     count_rows,
     parse_sas_stamp,
 )
-
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 
@@ -253,14 +253,14 @@ def _header(
     width = sum(variable.length for variable in variables)
     count = count_rows(rows.length, width, rows.tail)
     rest = rows.length - count * width
-    if rest and (rows.length % RECORD or rows.tail[-rest:].strip(b" ")):
+    if rest and rows.tail[-rest:].strip(b" "):
         raise ReadError(file_name(file), f"is cut short in row {count + 1} of {name}", first + rows.length)
     created, modified = parse_sas_stamp(said.created), parse_sas_stamp(said.modified)
     too_long = [variable.name for variable in variables if variable.length > CHAR_LIMIT]
     unpadded = rows.length % RECORD > 0
     oddities = (
         (encoding == "cp1252", "xpt-encoding", "the text is not UTF-8 and is read as cp1252"),
-        (unpadded, "xpt-padding", "the file ends without padding after its last row: rows may be missing"),
+        (unpadded, "xpt-padding", "the file does not end with a whole record: rows may be missing"),
         (rest >= RECORD, "xpt-padding", f"{rest} blank bytes follow the last row: a row may be missing"),
         (None in (created, modified), "xpt-date", "a date of the header cannot be read"),
         (bool(too_long), "xpt-length", f"longer than {CHAR_LIMIT} bytes: {', '.join(too_long)}"),

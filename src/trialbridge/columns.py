@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -43,10 +44,26 @@ def by_values(columns: Sequence[pa.Array], translate: Callable[..., Any], kind: 
         >>> by_values([pa.array(["a", "b"]), pa.array([None, "x"])], lambda p, q: p + q).to_pylist()
         ['a', 'bx']
     """
-    filled = [pc.fill_null(flat(column), "") for column in columns]
-    encoded = pc.binary_join_element_wise(*filled, SEPARATOR).dictionary_encode()
-    terms = [translate(*value.split(SEPARATOR)) for value in encoded.dictionary.to_pylist()]
-    return pc.take(pa.array(terms, kind), encoded.indices)
+    rows, combinations = distinct(columns)
+    terms = [translate(*combination) for combination in combinations]
+    return pa.array(terms, kind).take(rows)
+
+
+def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...]]]:
+    """Return, for each row, the number of its combination of values, and the combinations; a null is ``""``.
+
+    Example:
+        >>> distinct([pa.array(["a", "a"]), pa.array(["x", "x"])])[1]
+        [('a', 'x')]
+    """
+    encoded = [pc.fill_null(flat(column), "").dictionary_encode() for column in columns]
+    codes = np.zeros(len(columns[0]), np.int64)
+    for one in encoded:
+        codes = codes * max(len(one.dictionary), 1) + one.indices.to_numpy()
+        _, codes = np.unique(codes, return_inverse=True) if len(codes) else (None, codes)
+    _, first, rows = np.unique(codes, return_index=True, return_inverse=True)
+    words = [one.dictionary.take(one.indices.take(pa.array(first))).to_pylist() for one in encoded]
+    return pa.array(rows), list(zip(*words, strict=True))
 
 
 def joined(column: pa.Array) -> pa.Array:
@@ -54,13 +71,15 @@ def joined(column: pa.Array) -> pa.Array:
     column = flat(column)
     if not pa.types.is_list(column.type):
         return column
-    values = pa.ListArray.from_arrays(column.offsets, pc.fill_null(column.values, ""), mask=column.is_null())
-    return pc.binary_join(values, SEPARATOR + SEPARATOR)
+    cells = pc.fill_null(column.values, "")
+    if pc.any(pc.match_substring(cells, SEPARATOR)).as_py():
+        cells = pc.replace_substring(cells, SEPARATOR, " ")
+    return pc.binary_join(pa.ListArray.from_arrays(column.offsets, cells, mask=column.is_null()), SEPARATOR)
 
 
 def split(text: str) -> list[str]:
     """Return the values that `joined` made one text of."""
-    return text.split(SEPARATOR + SEPARATOR)
+    return text.split(SEPARATOR)
 
 
 def first_valid(columns: Sequence[pa.Array]) -> tuple[pa.Array, pa.Array]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from trialbridge import crosswalks
 from trialbridge.codecs import NUMBER, Codec, Text
-from trialbridge.columns import TEXT, blank, by_value, by_values, first_valid, joined, split
+from trialbridge.columns import TEXT, blank, by_value, by_values, distinct, first_valid, joined, split
 from trialbridge.standards import name_of_test
 from trialbridge.vocabulary import LOINC, NCIT, NCIT_SYSTEMS, UCUM, Test, Vocabulary
 
@@ -269,7 +269,8 @@ class Coded:
         def term(system: str, code: str, display: str, text: str) -> str | None:
             return self._term(split(system), split(code), [text, *split(display)], vocabulary)
 
-        return _cells(by_values([system, code, display, text], term), code, display, text)
+        partial = self.column != "target"
+        return _cells(by_values([system, code, display, text], term), code, display, text, partial=partial)
 
     def _term(
         self, systems: Sequence[str], codes: Sequence[str], texts: Sequence[str], vocabulary: Vocabulary
@@ -341,19 +342,16 @@ def tests_of(base: str, leaves: Leaves, vocabulary: Vocabulary) -> tuple[pa.Arra
     """Return, for each row, an index into the list of distinct tests; asked once a table."""
     key = f"tests {base}"
     if key not in leaves.memo:
-        paths = Tested(base, "testcd").paths
-        columns = [pc.fill_null(joined(leaves(path)), "") for path in paths]
-        encoded = pc.binary_join_element_wise(*columns, "\x1e").dictionary_encode()
-        tests = [_test(text, vocabulary) for text in encoded.dictionary.to_pylist()]
-        leaves.memo[key] = (encoded.indices, tests)
+        columns = [joined(leaves(path)) for path in Tested(base, "testcd").paths]
+        rows, combinations = distinct(columns)
+        leaves.memo[key] = (rows, [_test(*one, vocabulary) for one in combinations])
     found: tuple[pa.Array, list[Test | None]] = leaves.memo[key]
     return found
 
 
-def _test(text: str, vocabulary: Vocabulary) -> Test | None:
-    system, code, words = text.split("\x1e")
+def _test(system: str, code: str, text: str, vocabulary: Vocabulary) -> Test | None:
     codings = list(zip(split(system), split(code), strict=False))
-    return vocabulary.test(codings, words) or _test_by_nci(codings, vocabulary)
+    return vocabulary.test(codings, text) or _test_by_nci(codings, vocabulary)
 
 
 def _test_by_nci(codings: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> Test | None:

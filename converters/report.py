@@ -1,0 +1,293 @@
+"""What a run did, for a person at a terminal and for a machine: one `Summary`, three forms."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.compute as pc
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+from trialbridge.converters.worklist import grouped
+
+from trialbridge.conversion import Conversion
+from trialbridge.findings import Finding, Severity
+
+CLEAN, FINDINGS, UNMAPPED = 0, 1, 2
+TEXT_WIDTH = 110
+_TOP_FINDINGS = 12
+_TOP_REASONS = 6
+_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTICE: "dim"}
+_STATUSES = ("mapped", "excluded", "unmapped")
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSummary:
+    """One line of the table: what a dataset holds, and what is to be said of it."""
+
+    name: str
+    label: str
+    records: int
+    subjects: int
+    resources: int
+    unmapped: int
+    errors: int
+    warnings: int
+    notices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """Resources of one type that became no record, and why."""
+
+    status: str
+    resource_type: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindingGroup:
+    """Findings of one rule about one variable, with one of them."""
+
+    severity: str
+    rule: str
+    domain: str
+    variable: str
+    count: int
+    example: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did, in numbers.
+
+    Attributes:
+        study: STUDYID.
+        subjects: How many there are.
+        inputs: How many files were read.
+        datasets: One entry a dataset, in the order of the run; the name is empty for what has no dataset.
+        ledger: ``read``, and each status with its number of resources.
+        not_mapped: The resources that became no record, gathered by reason, the most frequent first.
+        unmapped_codes: How many codes and texts no table knows.
+        unread_elements: How many element paths no mapping reads.
+        overrides: The settings in force.
+        findings: Gathered by rule, the gravest first.
+        exit_code: 0 clean, 1 with findings, 2 with unmapped content.
+    """
+
+    study: str
+    subjects: int
+    inputs: int
+    datasets: tuple[DatasetSummary, ...]
+    ledger: Mapping[str, int]
+    not_mapped: tuple[Why, ...]
+    unmapped_codes: int
+    unread_elements: int
+    overrides: tuple[tuple[str, str], ...]
+    findings: tuple[FindingGroup, ...]
+    exit_code: int
+
+
+def summarise(conversion: Conversion, findings: Sequence[Finding]) -> Summary:
+    """Return the summary of a run.
+
+    Args:
+        conversion: The run.
+        findings: All findings, those of writing too.
+    """
+    statuses = Counter(conversion.resources["status"].to_pylist())
+    ledger = {"read": conversion.resources.num_rows, **{name: statuses[name] for name in _STATUSES}}
+    groups = tuple(map(_group, grouped(findings)))
+    unmapped = bool(conversion.unmapped.num_rows or ledger["unmapped"])
+    found = any(group.severity != Severity.NOTICE for group in groups)
+    return Summary(
+        study=study_name(conversion),
+        subjects=_subjects(conversion),
+        inputs=len(conversion.inputs),
+        datasets=tuple(_datasets(conversion, findings)),
+        ledger=ledger,
+        not_mapped=tuple(_reasons(conversion)),
+        unmapped_codes=conversion.unmapped.num_rows,
+        unread_elements=conversion.elements.num_rows,
+        overrides=tuple(conversion.study.overrides()),
+        findings=groups,
+        exit_code=UNMAPPED if unmapped else FINDINGS if found else CLEAN,
+    )
+
+
+def to_json(value: object) -> bytes:
+    """Return a plain value as JSON for people too: sorted keys, indented, the same bytes for the same value.
+
+    Example:
+        >>> to_json({"b": 1, "a": [2]})
+        b'{\\n  "a": [\\n    2\\n  ],\\n  "b": 1\\n}\\n'
+    """
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
+
+
+def to_text(summary: Summary) -> str:
+    """Return the summary as plain text of a fixed width."""
+    target = io.StringIO()
+    console = Console(file=target, width=TEXT_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    show(summary, console)
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+
+
+def show(summary: Summary, console: Console) -> None:
+    """Print the summary."""
+    console.print(_title(summary))
+    console.print(_datasets_table(summary))
+    console.print(_ledger(summary))
+    console.print(_overrides(summary))
+    if summary.findings:
+        console.print(_findings_table(summary))
+
+
+def next_steps(summary: Summary, out: Path, example: tuple[str, str, str] | None) -> Group:
+    """Return what to open after a run.
+
+    Args:
+        summary: The run.
+        out: The run folder.
+        example: Domain, key and variable of a value to ask about.
+    """
+    steps = [("the data, described", str(out / "sdtm" / "define.html"))]
+    if summary.unmapped_codes or summary.findings:
+        steps.append(("what to decide", str(out / "run" / "worklist.xlsx")))
+    steps.append(("every number above, and its proof", str(out / "run")))
+    if example:
+        domain, key, variable = example
+        steps.append(("where a value comes from", f'trialbridge why {out} {domain} "{key}" {variable}'))
+    table = Table.grid(padding=(0, 2))
+    for name, what in steps:
+        table.add_row(Text(name, style="dim"), Text(what, overflow="fold"))
+    return Group(Text("Next", style="bold"), Padding(table, (0, 0, 0, 2)))
+
+
+def study_name(conversion: Conversion) -> str:
+    """Return the study that the datasets name, else the one of the settings."""
+    for dataset in conversion.datasets:
+        if dataset.table.num_rows and "STUDYID" in dataset.table.column_names:
+            return str(dataset.table["STUDYID"][0].as_py())
+    return conversion.study.id
+
+
+def _subjects(conversion: Conversion) -> int:
+    named = (dataset.table["USUBJID"] for dataset in conversion.datasets if dataset.name == "DM")
+    return max((pc.count_distinct(column).as_py() for column in named), default=0)
+
+
+def _datasets(conversion: Conversion, findings: Sequence[Finding]) -> Iterator[DatasetSummary]:
+    counts = Counter[tuple[str, str]]()
+    for finding in findings:
+        counts[finding.domain, finding.severity] += finding.count
+    unmapped = Counter[str]()
+    for domain, count in zip(*(conversion.unmapped[name].to_pylist() for name in ("domain", "count")), strict=True):
+        unmapped[domain or ""] += count
+    names = {dataset.name: dataset for dataset in conversion.datasets}
+    for name in dict.fromkeys((*names, *sorted({*unmapped, *(domain for domain, _ in counts)} - {""}), "")):
+        said = (unmapped[name], *(counts[name, severity] for severity in Severity))
+        if name in names or any(said):
+            table = names[name].table if name in names else None
+            yield DatasetSummary(
+                name,
+                names[name].label if name in names else "",
+                table.num_rows if table else 0,
+                pc.count_distinct(table["USUBJID"]).as_py() if table and "USUBJID" in table.column_names else 0,
+                _sources(conversion.provenance.get(name)),
+                *said,
+            )
+
+
+def _sources(provenance: Any) -> int:  # noqa: ANN401 -- an Arrow table, or none
+    if provenance is None:
+        return 0
+    return int(provenance.group_by(["source", "position", "within"]).aggregate([]).num_rows)
+
+
+def _reasons(conversion: Conversion) -> list[Why]:
+    rows = conversion.resources.select(["status", "resource_type", "reason"]).to_pylist()
+    counted = Counter((row["status"], row["resource_type"], row["reason"] or "") for row in rows if row["status"] != "mapped")
+    return [Why(*key, count) for key, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
+
+
+def _group(group: Any) -> FindingGroup:  # noqa: ANN401 -- a `worklist.Group`
+    one: Finding = group.first
+    place = next((text for text in (one.record, one.resource, one.path, one.source) if text), "")
+    return FindingGroup(str(one.severity), one.rule, one.domain, one.variable, group.count, one.message, place)
+
+
+def _title(summary: Summary) -> Text:
+    text = Text.assemble(("Study ", "dim"), (summary.study or "(no name)", "bold"))
+    text.append(f"   {summary.subjects:,} subjects   {summary.inputs:,} input files", "dim")
+    return text
+
+
+def _table(*columns: str, title: str = "") -> Table:
+    table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False, box=None)
+    for column in columns:
+        table.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
+    return table
+
+
+def _number(count: int, style: str = "") -> Text:
+    return Text(f"{count:,}" if count else "·", style=style if count else "dim")
+
+
+def _datasets_table(summary: Summary) -> Padding:
+    table = _table("domain", "", "#records", "#subjects", "#source resources", "#unmapped", "#errors", "#warnings", "#notices")
+    for line in summary.datasets:
+        supplemental = line.name.startswith("SUPP")
+        table.add_row(
+            Text(f"  {line.name}" if supplemental else line.name or "-", style="dim" if supplemental else "bold"),
+            Text(line.label if line.name else "(not of one domain)", style="dim"),
+            *(_number(count) for count in (line.records, line.subjects, line.resources)),
+            _number(line.unmapped, "bold magenta"),
+            _number(line.errors, "bold red"),
+            _number(line.warnings, "yellow"),
+            _number(line.notices),
+        )
+    return Padding(table, (1, 0))
+
+
+def _ledger(summary: Summary) -> Group:
+    numbers = summary.ledger
+    line = Text.assemble(("Ledger  ", "bold"), f"{numbers['read']:,} resources read = {numbers['mapped']:,} mapped")
+    line.append(f" + {numbers['excluded']:,} excluded + {numbers['unmapped']:,} unmapped")
+    table = Table.grid(padding=(0, 2))
+    for one in summary.not_mapped[:_TOP_REASONS]:
+        table.add_row(Text(f"{one.count:,}", justify="right"), one.status, one.resource_type, Text(one.reason, style="dim"))
+    rest = sum(one.count for one in summary.not_mapped[_TOP_REASONS:])
+    if rest:
+        table.add_row(Text(f"{rest:,}", justify="right"), "", "", Text("for other reasons: run/ledger.parquet", style="dim"))
+    more = f"{summary.unmapped_codes:,} unknown codes or texts; {summary.unread_elements:,} element paths that no mapping reads"
+    return Group(line, Padding(table, (0, 0, 0, 2)), Text(f"        {more}", style="dim"))
+
+
+def _overrides(summary: Summary) -> Padding:
+    table = Table.grid(padding=(0, 2))
+    for name, value in summary.overrides:
+        table.add_row(Text(name, style="dim", overflow="fold"), Text(value, overflow="fold"))
+    return Padding(Group(Text("Settings in force", style="bold"), Padding(table, (0, 0, 0, 2))), (1, 0))
+
+
+def _findings_table(summary: Summary) -> Padding:
+    table = _table("severity", "rule", "variable", "#count", "one of them", title="Findings")
+    for group in summary.findings[:_TOP_FINDINGS]:
+        where = ".".join(filter(None, (group.domain, group.variable)))
+        example = Text.assemble(group.example, (f"  {group.place}", "dim"))
+        severity = Text(group.severity, style=_COLOURS[Severity(group.severity)])
+        table.add_row(severity, group.rule, where, f"{group.count:,}", example)
+    rest = len(summary.findings) - _TOP_FINDINGS
+    if rest > 0:
+        table.add_row("", Text(f"and {rest} more kinds: run/findings.json", style="dim"), "", "", "")
+    return Padding(table, (0, 0, 1, 0))

@@ -1,0 +1,207 @@
+"""The run folder: the datasets, their description, and the proof of where everything came from and went.
+
+All is written into a folder beside the target and moved there at the end, so that nothing is ever left half
+written. Equal input gives equal bytes in every file but ``run/inputs.json``, which says where the input lay.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from trialbridge.converters.cells import RULES, cells, provenance_schema
+from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
+from trialbridge.converters.manifest import INPUTS, MANIFEST, Manifest, manifest, read_manifest
+from trialbridge.converters.report import Summary, summarise, to_json, to_text
+from trialbridge.converters.worklist import write_worklist
+from trialbridge.converters.write_dataset_json import write_dataset_json
+from trialbridge.converters.write_xpt import study_lengths, write_xpt
+
+from trialbridge.conversion import Conversion
+from trialbridge.errors import ConfigurationError, ConversionErrors, ReadError, TrialbridgeError, WriteError
+from trialbridge.findings import Finding
+from trialbridge.model import Dataset
+
+PARTS = ("sdtm", "json", "parquet", "run")
+"""The folders that belong to a run; whatever else lies in the run folder is left alone."""
+
+Describe = Callable[[Conversion, datetime, Path], Sequence[Finding]]
+"""Writes the description of the datasets into the folder of the transport files, and says what is wrong with it."""
+
+STATUSES = ("mapped", "excluded", "unmapped")
+_ROWS = 2**16
+
+
+def write_run(
+    conversion: Conversion,
+    out: Path,
+    *,
+    created: datetime,
+    inputs: Sequence[Path] = (),
+    formats: Iterable[str] = ("xpt",),
+    describe: Describe | None = None,
+    force: bool = False,
+) -> Summary:
+    """Write a run folder, and return the summary of the run.
+
+    Args:
+        conversion: The run.
+        out: The folder. A run that is there already is replaced.
+        created: The moment in the headers of all files.
+        inputs: What was read, so that `explain` finds it again.
+        formats: Of `FORMATS`; transport files are always written.
+        describe: Writes ``define.xml`` beside the transport files.
+        force: Replace also what this package did not write.
+
+    Raises:
+        ConfigurationError: `out` holds what this package did not write.
+        ConversionErrors: A dataset cannot be written as it is; nothing is written.
+        WriteError: The ledger does not balance; nothing is written.
+    """
+    ledger = check_ledger(conversion)
+    if not force:
+        refuse_foreign(out)
+    with _beside(out) as folder:
+        _write_datasets(conversion, folder, created, ("xpt", *formats))
+        found = [*conversion.findings, *(describe(conversion, created, folder / "sdtm") if describe else ())]
+        summary = summarise(conversion, found)
+        _write_proof(conversion, folder / "run", summary, found, created)
+        names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        (folder / MANIFEST).write_bytes(to_json(manifest(conversion, folder, names, created, ledger)))
+        (folder / INPUTS).write_bytes(to_json({"inputs": [_from(out, path) for path in inputs]}))
+        _move(folder, out)
+    return summary
+
+
+def check_ledger(conversion: Conversion) -> dict[str, int]:
+    """Return status -> number of resources, after proving that each resource has one, and each reason.
+
+    Raises:
+        WriteError: It does not balance, which is a fault of this package and never of the data.
+    """
+    table = conversion.resources
+    statuses, reasons = table["status"].to_pylist(), table["reason"].to_pylist()
+    for row, (status, reason) in enumerate(zip(statuses, reasons, strict=True), 1):
+        if status not in STATUSES or (status != "mapped" and not reason):
+            problem = f"a resource is {status!r} for the reason {reason!r}; this is a fault of the program"
+            raise WriteError("LEDGER", "status", problem, row)
+    records = sum(table["records"].to_pylist())
+    written = sum(pointers.num_rows for pointers in conversion.provenance.values())
+    if records != written:
+        raise WriteError("LEDGER", "records", f"it has {records} records and the domains {written}; this is a fault of the program")
+    return {status: statuses.count(status) for status in STATUSES}
+
+
+def refuse_foreign(out: Path) -> None:
+    """Return nothing where `out` may be written: absent, empty, or a run that nobody added a file to.
+
+    Raises:
+        ConfigurationError: It holds what this package did not write.
+    """
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    try:
+        known = {file.name for file in read_manifest(out).outputs} | {MANIFEST, INPUTS}
+    except ReadError as error:
+        raise ConfigurationError(str(out), "is there already and is no run of trialbridge; --force writes into it all the same") from error
+    found = (path.relative_to(out).as_posix() for part in PARTS for path in (out / part).rglob("*") if path.is_file())
+    added = sorted(name for name in found if name not in known)
+    if added:
+        problem = f"{added[0]} was not written by trialbridge and would be lost ({len(added)} such files); --force removes it"
+        raise ConfigurationError(str(out), problem)
+
+
+@contextmanager
+def _beside(out: Path) -> Iterator[Path]:
+    target = Path(os.path.abspath(out))
+    folder = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        (folder / "run").mkdir(parents=True)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Put the new parts in the place of the old ones."""
+    out.mkdir(parents=True, exist_ok=True)
+    for part in PARTS:
+        shutil.rmtree(out / part, ignore_errors=True)
+        if (folder / part).exists():
+            (folder / part).replace(out / part)
+
+
+def _from(out: Path, path: Path) -> str:
+    try:
+        return Path(os.path.relpath(path.resolve(), out.resolve())).as_posix()
+    except ValueError:  # another drive
+        return path.resolve().as_posix()
+
+
+def _write_datasets(conversion: Conversion, folder: Path, created: datetime, formats: Iterable[str]) -> None:
+    faults: list[TrialbridgeError] = []
+    for name in dict.fromkeys(formats):
+        place, write = FORMATS[name]
+        (folder / place).mkdir()
+        for dataset in conversion.datasets:
+            try:
+                write(dataset, folder / place, conversion, created)
+            except ConversionErrors as errors:
+                faults += [error for error in errors.exceptions if isinstance(error, TrialbridgeError)]
+    if faults:
+        raise ConversionErrors("the datasets cannot be written as they are", faults)
+
+
+def _write_xpt(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:
+    target = folder / f"{dataset.name.lower()}.xpt"
+    write_xpt(dataset, target, created=created, lengths=study_lengths(conversion.datasets))
+
+
+def _write_json(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:
+    study = conversion.study.id
+    metadata = DatasetJsonMetadata(created, "trialbridge", study, define="../sdtm/define.xml", system="trialbridge")
+    write_dataset_json(dataset, folder / f"{dataset.name.lower()}.json", metadata=metadata)
+
+
+def _write_parquet(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:  # noqa: ARG001 -- a format
+    _parquet(folder / f"{dataset.name.lower()}.parquet", [dataset.table], dataset.table.schema)
+
+
+Write = Callable[[Dataset, Path, Conversion, datetime], None]
+
+FORMATS: Mapping[str, tuple[str, Write]] = {
+    "xpt": ("sdtm", _write_xpt),
+    "dataset-json": ("json", _write_json),
+    "parquet": ("parquet", _write_parquet),
+}
+"""Format -> its folder, and what writes one dataset."""
+
+
+def _write_proof(conversion: Conversion, folder: Path, summary: Summary, findings: Sequence[Finding], created: datetime) -> None:
+    _parquet(folder / "ledger.parquet", [conversion.resources], conversion.resources.schema)
+    _parquet(folder / "elements.parquet", [conversion.elements], conversion.elements.schema)
+    schema = provenance_schema(conversion.provenance)
+    both = [cells(code, table, schema) for code, table in conversion.provenance.items() if len(table)]
+    _parquet(folder / "provenance.parquet", [records for records, _ in both], schema)
+    _parquet(folder / "rules.parquet", [rules for _, rules in both], RULES)
+    (folder / "findings.json").write_bytes(to_json(findings))
+    (folder / "summary.json").write_bytes(to_json(summary))
+    (folder / "summary.txt").write_text(to_text(summary), encoding="utf-8", newline="\n")
+    write_worklist(conversion, findings, folder / "worklist.xlsx", created=created)
+
+
+def _parquet(target: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables as one file: nothing in it but the data and the version of the writer."""
+    plain = schema.remove_metadata()
+    with pq.ParquetWriter(target, plain, compression="zstd", version="2.6") as writer:
+        for table in tables:
+            writer.write_table(table.cast(plain), row_group_size=_ROWS)
+
+
+__all__ = ["FORMATS", "Describe", "Manifest", "check_ledger", "refuse_foreign", "write_run"]
