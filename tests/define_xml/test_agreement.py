@@ -163,6 +163,16 @@ def test_a_clause_may_look_at_numbers(define: Define, dataset: Dataset) -> None:
     assert rules(changed_in(define, "where_clause_defs", clause.oid, **_checks(clause)), dataset) == set()
 
 
+def test_an_answer_that_the_design_does_not_permit_is_found(
+    study: StudyDescription, small: Callable[..., Dataset]
+) -> None:
+    study = replace(study, permitted={("QS", "QSORRES.Q1"): ("never", "often")})
+    asked = small("QS", QSTESTCD=["Q1"], QSTEST=["First"], QSORRES=["often"])
+    define = build_define(study, [asked])
+    other = asked.table.set_column(2, "QSORRES", pa.array(["twice"]))
+    assert rules(define, replace(asked, table=other)) == {"agreement-code-undescribed"}
+
+
 BEYOND = {
     "another dataset": {"item_oid": "IT.DM.SEX", "check_values": ("F",)},
     "an item that is not there": {"item_oid": "IT.VS.NONE", "check_values": ("F",)},

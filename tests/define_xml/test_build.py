@@ -248,3 +248,13 @@ def test_no_flag_has_a_codelist_of_its_own(study: StudyDescription, small: Small
     for name in dataset.table.column_names:
         dataset = with_variable(dataset, name, codelists=("C66742",))
     assert [item.oid for item in built(study, dataset).code_lists] == ["CL.NY.N_Y", "CL.NY.Y"]
+
+
+@pytest.mark.parametrize(("values", "data_type"), [(["1", "10"], "integer"), (["1.5", "10"], "float")])
+def test_numbers_may_have_a_codelist(
+    study: StudyDescription, small: Small, values: list[str], data_type: str
+) -> None:
+    study = replace(study, permitted={("TV", "VISITNUM"): tuple(values)})
+    visits = code_list(built(study, small("TV", VISITNUM=[10.0])), "CL.TV.VISITNUM")
+    assert visits.data_type == data_type
+    assert [entry.coded_value for entry in visits.items] == values
