@@ -52,7 +52,9 @@ def read_mapping(path: Path) -> dict[str, Mapped]:
             names[code] = row["LOINC Short Name"]
             testcds[code].add(row["CDISC LBTESTCD"])
             specs[code].add(row["CDISC LBSPEC"])
-    return {code: Mapped(name, frozenset(testcds[code]), frozenset(specs[code])) for code, name in names.items()}
+    return {
+        code: Mapped(name, frozenset(testcds[code]), frozenset(specs[code])) for code, name in names.items()
+    }
 
 
 def read_testcodes(path: Path) -> frozenset[str]:
@@ -105,7 +107,8 @@ def print_agreement(mapping: dict[str, Mapped], current: frozenset[str]) -> None
 def resources(folder: Path) -> Iterator[Any]:
     """Yield every JSON document of a folder: JSON and NDJSON, gzipped or not."""
     for path in sorted(folder.iterdir()):
-        text = gzip.decompress(path.read_bytes()).decode() if path.suffix == ".gz" else path.read_text("utf-8")
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
         if ".ndjson" in path.name:
             yield from (json.loads(line) for line in text.splitlines() if line.strip())
         else:

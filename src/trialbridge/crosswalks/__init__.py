@@ -7,6 +7,15 @@ of the terminology. LOINC codes are used under the LOINC licence (https://loinc.
 from __future__ import annotations
 
 from trialbridge.crosswalks.tables import Crosswalk, LoincRow, canonical, crosswalk, loinc
-from trialbridge.crosswalks.unit_terms import to_cdisc_unit, to_ucum
+from trialbridge.crosswalks.unit_terms import is_unitless, to_cdisc_unit, to_ucum
 
-__all__ = ["Crosswalk", "LoincRow", "canonical", "crosswalk", "loinc", "to_cdisc_unit", "to_ucum"]
+__all__ = [
+    "Crosswalk",
+    "LoincRow",
+    "canonical",
+    "crosswalk",
+    "is_unitless",
+    "loinc",
+    "to_cdisc_unit",
+    "to_ucum",
+]

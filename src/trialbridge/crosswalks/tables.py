@@ -7,7 +7,29 @@ from functools import cache, cached_property
 from importlib import resources
 from typing import NamedTuple
 
+from trialbridge.standards import Codelist, codelist
+
 Row = Mapping[str, str]
+
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+#: the codelist of a table's targets: its NCI codes and synonyms need no rows of their own
+CODELISTS = {
+    "ae_action": "ACN",
+    "ae_outcome": "OUT",
+    "ae_severity": "AESEV",
+    "body_site": "LOC",
+    "dose_form": "FRM",
+    "ethnicity": "ETHNIC",
+    "frequency": "FREQ",
+    "interpretation": "NRIND",
+    "method": "METHOD",
+    "phase": "TPHASE",
+    "position": "POSITION",
+    "race": "RACE",
+    "route": "ROUTE",
+    "sex": "SEX",
+    "specimen": "SPECTYPE",
+}
 
 
 class Crosswalk:
@@ -25,7 +47,8 @@ class Crosswalk:
     def find(self, system: str, code: str, column: str = "target") -> str | None:
         """Return `column` of the row for `code` of `system`, else of a row that names no system.
 
-        Letter case matters, save in rows whose ``case`` column says ``i``.
+        Letter case matters, save in rows whose ``case`` column says ``i``. An NCI code of the table's
+        codelist gives its term.
 
         Example:
             >>> crosswalk("body_site").find("http://snomed.info/sct", "368208006", "lat")
@@ -35,29 +58,47 @@ class Crosswalk:
             row = self._exact.get((key, code)) or self._folded.get((key, code.casefold()))
             if row is not None:
                 return row.get(column) or None
-        return None
+        if canonical(system) != NCIT or column != "target" or self._codelist is None:
+            return None
+        term = self._codelist.by_code(code)
+        return term.submission_value if term else None
 
     def find_text(self, text: str, column: str = "target") -> str | None:
         """Return `column` of the row whose text is `text`, without regard to case and spacing.
+
+        A term of the table's codelist, and a synonym of one term, is found as well.
 
         Example:
             >>> crosswalk("specimen").find_text("venous  blood")
             'VENOUS BLOOD'
         """
         row = self._texts.get(_plain(text))
-        return None if row is None else row.get(column) or None
+        if row is not None:
+            return row.get(column) or None
+        if column != "target" or self._codelist is None:
+            return None
+        term = self._codelist.find(" ".join(text.split()))
+        return term.submission_value if term else None
 
     def preferred(self, target: str, system: str) -> str | None:
         """Return the code of `system` that `target` is written back as, or None.
 
         It is the row marked ``preferred``, else the only row there is; several unmarked rows give None.
+        In the NCI thesaurus it is the term's own code.
 
         Example:
             >>> crosswalk("route").preferred("ORAL", "http://snomed.info/sct")
             '26643006'
         """
+        if canonical(system) == NCIT and self._codelist is not None:
+            term = self._codelist.term(target)
+            return term.code if term else None
         marked, codes = self._backward.get((target, canonical(system)), ("", ()))
         return marked or (codes[0] if len(codes) == 1 else None)
+
+    @cached_property
+    def _codelist(self) -> Codelist | None:
+        return codelist(CODELISTS[self.name]) if self.name in CODELISTS else None
 
     @cached_property
     def _exact(self) -> dict[tuple[str, str], Row]:

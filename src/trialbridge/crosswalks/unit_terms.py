@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import cache
 
 from trialbridge.crosswalks.dimensions import Measure, parse
 from trialbridge.crosswalks.tables import crosswalk
+from trialbridge.standards import codelist
 
 UCUM = "http://unitsofmeasure.org"
+#: synonyms of CDISC that are not used: giga and mega per litre are one shift key away from grams and moles per
+#: litre, QS is a week as well as a sufficient quantity, and the other two differ in magnitude from their term
+REFUSED = frozenset({"G/L", "M/L", "EU/dL", "QS", "Hundred Thousand International Units"})
+#: what the wild writes where there is no unit, folded
+UNITLESS = frozenset(
+    {"1", "[ph]", "ph", "ph units", "{ph}", "no units", "no unit", "unitless", "none", "n/a", "na"}
+    | {
+        "{score}",
+        "score",
+        "{t-score}",
+        "t-score",
+        "{z-score}",
+        "z-score",
+        "{#}",
+        "{index_val}",
+        "{s_co_ratio}",
+    }
+)
 
 
 @cache
@@ -40,8 +60,20 @@ def to_ucum(cdisc_unit: str) -> str | None:
     if written is not None:
         return written
     measure = parse(cdisc_unit)
+    if measure is None or not measure.dimensions:
+        return None
     spelled = cdisc_unit.replace("10^", "10*")
-    return spelled if measure is not None and parse(spelled, "ucum") == measure else None
+    return spelled if parse(spelled, "ucum") == measure else None
+
+
+def is_unitless(text: str) -> bool:
+    """Return whether `text`, found where a unit should stand, says that there is none.
+
+    Example:
+        >>> is_unitless("NO UNITS"), is_unitless("[pH]"), is_unitless("mg/dL")
+        (True, True, False)
+    """
+    return text.strip().casefold() in UNITLESS
 
 
 def _known(text: str) -> str | None:
@@ -62,12 +94,25 @@ def _equal(text: str) -> str | None:
 
 @cache
 def _terms() -> frozenset[str]:
-    return frozenset(row["unit"] for row in crosswalk("_unit_terms").rows)
+    return frozenset(term.submission_value for term in codelist("UNIT").terms)
 
 
 @cache
 def _synonyms() -> dict[str, str]:
-    return {row["synonym"]: row["unit"] for row in crosswalk("_unit_terms").rows if row["synonym"]}
+    """Return the synonyms that name one term only and, as far as they are understood, measure the same."""
+    terms = codelist("UNIT").terms
+    shared = Counter(synonym for term in terms for synonym in set(term.synonyms))
+    return {
+        synonym: term.submission_value
+        for term in terms
+        for synonym in term.synonyms
+        if shared[synonym] == 1 and synonym not in REFUSED and _agrees(synonym, term.submission_value)
+    }
+
+
+def _agrees(synonym: str, term: str) -> bool:
+    measure, other = parse(term), parse(synonym) or parse(synonym, "ucum")
+    return measure is None or other is None or measure == other
 
 
 @cache

@@ -1,0 +1,488 @@
+"""The crosswalk tables hold only real codes and current terms, and are looked up as their rows say."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import importlib.util
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trialbridge.crosswalks import canonical, crosswalk, is_unitless, loinc, to_cdisc_unit, to_ucum
+from trialbridge.crosswalks.dimensions import parse
+from trialbridge.crosswalks.tables import CODELISTS, NCIT
+from trialbridge.standards import codelist, codelists
+
+TABLES = Path(__file__).parents[1] / "src/trialbridge/crosswalks"
+SCT = "http://snomed.info/sct"
+UCUM = "http://unitsofmeasure.org"
+THO = "http://terminology.hl7.org/CodeSystem"
+CATEGORIES = {
+    "AUTOANTIBODY", "BLOOD GAS", "CELL PHENOTYPING", "CHEMISTRY", "COAGULATION", "DRUG LEVELS", "HEMATOLOGY",
+    "IMMUNOLOGY", "MICROBIOLOGY", "PREGNANCY", "SEROLOGY", "TOXICOLOGY", "URINALYSIS", "VIROLOGY",
+}  # fmt: skip
+TESTCODES = {
+    "CP": "CPTESTCD", "CV": "CVTESTCD", "EG": "EGTESTCD", "IS": "ISTESTCD", "LB": "LBTESTCD",
+    "MB": "MBTESTCD", "VS": "VSTESTCD",
+}  # fmt: skip
+FIELD_LISTS = {
+    "spec": "SPECTYPE",
+    "pos": "POSITION",
+    "loc": "LOC",
+    "resscl": "RSLSCLRS",
+    "restyp": "RESTYPRS",
+}
+TARGET_LISTS = CODELISTS | {
+    "ae_seriousness": "NY",
+    "data_absent_reason": "ND",
+    "fasting": "NY",
+    "ucum": "UNIT",
+}
+INSTRUMENT_CATEGORIES = {"FT": "FTCAT", "QS": "QSCAT", "RS": "RSCAT"}
+
+
+@cache
+def names() -> list[str]:
+    return sorted(path.stem for path in TABLES.glob("*.tsv"))
+
+
+@cache
+def instrument_codes() -> frozenset[str]:
+    lists = [facts for facts in codelists() if facts.submission_value.endswith("TC")]
+    return frozenset(term.submission_value for facts in lists for term in codelist(facts.code).terms)
+
+
+def check_digit(number: str) -> int:
+    """The mod 10 algorithm of the LOINC manual."""
+    total = 0
+    for place, digit in enumerate(reversed(number)):
+        doubled = int(digit) * (1 if place % 2 else 2)
+        total += doubled // 10 + doubled % 10
+    return -total % 10
+
+
+def dihedral(left: int, right: int) -> int:
+    if left < 5:
+        return (left + right) % 5 if right < 5 else 5 + (left + right) % 5
+    return 5 + (left - right) % 5 if right < 5 else (left - right) % 5
+
+
+def verhoeff(number: str) -> bool:
+    """Return whether the check digit of a SNOMED CT identifier is right."""
+    shuffle = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+    check = 0
+    for place, digit in enumerate(reversed(number)):
+        value = int(digit)
+        for _ in range(place % 8):
+            value = shuffle[value]
+        check = dihedral(check, value)
+    return check == 0
+
+
+@cache
+def tool() -> ModuleType:
+    path = Path(__file__).parents[1] / "tools/check_crosswalks.py"
+    spec = importlib.util.spec_from_file_location("check_crosswalks", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", names())
+def test_first_line_says_content_basis_and_version(name: str) -> None:
+    text = (TABLES / f"{name}.tsv").read_text("utf-8")
+    first = text.split("\n", 1)[0]
+    assert first.startswith("# ")
+    assert "Basis: " in first
+    assert "2026-03-27" in first
+    assert text.endswith("\n")
+    assert "\r" not in text
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_code_stands_twice(name: str) -> None:
+    rows = crosswalk(name).rows
+    if not rows or "system" not in rows[0] or "code" not in rows[0]:
+        pytest.skip("the table is not looked up by code")
+    counts = Counter((row["system"], row["code"]) for row in rows if row["code"])
+    assert [key for key, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", sorted(TARGET_LISTS))
+def test_every_target_is_a_current_term(name: str) -> None:
+    terms = codelist(TARGET_LISTS[name])
+    wrong = [row for row in crosswalk(name).rows if row["target"] and row["target"] not in terms]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", sorted(TARGET_LISTS))
+def test_systems_go_by_their_usual_name(name: str) -> None:
+    assert {
+        row["system"] for row in crosswalk(name).rows if canonical(row["system"]) != row["system"]
+    } == set()
+
+
+@pytest.mark.parametrize("name", sorted(TARGET_LISTS))
+def test_one_code_a_target_is_preferred(name: str) -> None:
+    counts = Counter(
+        (row["system"], row["target"], row.get("lat"), row.get("variable"))
+        for row in crosswalk(name).rows
+        if row["preferred"] == "Y"
+    )
+    assert [key for key, count in counts.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("name", sorted(TARGET_LISTS))
+def test_one_text_has_one_target(name: str) -> None:
+    found: dict[str, str] = {}
+    for row in crosswalk(name).rows:
+        for text in filter(None, row["text"].casefold().split("|")):
+            key = f"{row['target']} {row.get('lat', '')}"
+            assert found.setdefault(text, key) == key
+
+
+def test_snomed_identifiers_have_their_check_digit() -> None:
+    codes = {row["code"] for name in TARGET_LISTS for row in crosswalk(name).rows if row["system"] == SCT}
+    assert len(codes) > 150
+    assert [code for code in codes if not verhoeff(code)] == []
+
+
+def test_sides_are_terms() -> None:
+    terms = codelist("LAT")
+    assert all(row["lat"] in terms for row in crosswalk("body_site").rows if row["lat"])
+
+
+def test_aliases_lead_to_a_name_that_is_no_alias() -> None:
+    rows = crosswalk("systems").rows
+    assert not {row["alias"] for row in rows} & {row["system"] for row in rows}
+
+
+def test_loinc_has_enough_rows_once_each_with_their_check_digit() -> None:
+    codes = [row["loinc"] for row in crosswalk("loinc").rows]
+    assert len(codes) == len(set(codes)) >= 450
+    assert [code for code in codes if check_digit(code[:-2]) != int(code[-1])] == []
+
+
+def test_loinc_test_codes_are_current() -> None:
+    for row in crosswalk("loinc").rows:
+        if row["domain"] in TESTCODES:
+            assert row["testcd"] in codelist(TESTCODES[row["domain"]]), row
+        else:
+            assert row["testcd"] in instrument_codes(), row
+
+
+def test_loinc_qualifiers_are_current() -> None:
+    for row in crosswalk("loinc").rows:
+        for field, name in FIELD_LISTS.items():
+            assert not row[field] or row[field] in codelist(name), (row["loinc"], field)
+        method = "EGMETHOD" if row["domain"] == "EG" else "METHOD"
+        assert not row["method"] or row["method"] in codelist(method), row
+        agent = row["bdagnt"]
+        assert not agent or agent in codelist("ISBDAGT") or agent in codelist("MICROORG"), row
+
+
+def test_loinc_categories_are_the_stated_ones() -> None:
+    for row in crosswalk("loinc").rows:
+        if row["domain"] in INSTRUMENT_CATEGORIES:
+            assert row["cat"], row
+        elif row["domain"] in {"VS", "EG", "CV"}:
+            assert row["cat"] == "", row
+        else:
+            assert row["cat"] in CATEGORIES, row
+
+
+def test_antibodies_say_what_they_bind() -> None:
+    whole = {"RFATAB", "REAAB"}  # rheumatoid factor and reagin name their target in the test itself
+    rows = [row for row in crosswalk("loinc").rows if row["domain"] == "IS"]
+    assert len(rows) >= 40
+    assert [row for row in rows if not row["bdagnt"] and row["testcd"] not in whole] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "testcd", "spec", "pos"),
+    [
+        ("718-7", "HGB", "BLOOD", ""),
+        ("2345-7", "GLUC", "SERUM OR PLASMA", ""),
+        ("20454-5", "PROT", "URINE", ""),
+        ("41650-3", "CL", "ARTERIAL BLOOD", ""),
+        ("8459-0", "SYSBP", "", "SITTING"),
+        ("8455-8", "DIABP", "", "SUPINE"),
+        ("8867-4", "HR", "", ""),
+        ("9843-4", "HDCIRC", "", ""),
+    ],
+)
+def test_loinc_rows(code: str, testcd: str, spec: str, pos: str) -> None:
+    row = loinc(code)
+    assert row
+    assert (row.testcd, row.spec, row.pos) == (testcd, spec, pos)
+
+
+def test_loinc_routes_antibodies_and_antigens_apart() -> None:
+    expected = {
+        "5130-0": "IS",
+        "8061-4": "IS",
+        "5196-1": "MB",
+        "13955-0": "IS",
+        "4485-9": "LB",
+        "71773-6": "MB",
+    }
+    assert {code: row.domain for code in expected if (row := loinc(code))} == expected
+    dsdna = loinc("5130-0")
+    assert dsdna
+    assert dsdna.bdagnt == "DOUBLE STRANDED DNA"
+
+
+def test_unknown_loinc() -> None:
+    assert loinc("99999-9") is None
+
+
+def test_loinc_agrees_with_the_published_mapping(shared: Path) -> None:
+    measure = tool()
+    mapping = measure.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
+    current = frozenset(term.submission_value for term in codelist("LBTESTCD").terms)
+    both = [row for row in measure.our_rows() if row.loinc in mapping]
+    lab = [row for row in both if row.domain == "LB"]
+    wrong = Counter(item.variable for item in measure.disagreements(mapping, current) if not item.retired)
+    assert len(both) >= 400
+    assert 1 - wrong["TESTCD"] / len(both) >= 0.99
+    assert 1 - wrong["SPEC"] / len(lab) >= 0.95
+
+
+@pytest.mark.parametrize(("folder", "share"), [("lzzt_r4", 1.0), ("synthea_r4", 0.97), ("us_core", 0.9)])
+def test_loinc_covers_real_data(shared: Path, folder: str, share: float) -> None:
+    measure = tool()
+    codes = {
+        code
+        for document in measure.resources(shared / "data/fhir" / folder)
+        for observation in filter(measure.is_measured, measure.observations(document))
+        for code, _ in measure.loincs(observation)
+    }
+    assert sum(loinc(code) is not None for code in codes) / len(codes) >= share
+
+
+def test_every_unit_of_lzzt_is_known(shared: Path) -> None:
+    measure = tool()
+    seen: Counter[tuple[str, str]] = Counter()
+    for document in measure.resources(shared / "data/fhir/lzzt_r4"):
+        for observation in measure.observations(document):
+            quantity = observation.get("valueQuantity", {})
+            if quantity:
+                seen[quantity.get("code", ""), quantity.get("unit", "")] += 1
+    assert seen
+    unknown = [pair for pair in seen if to_cdisc_unit(*pair) is None]
+    assert unknown == [("", "NO UNITS")]
+    assert all(is_unitless(unit) for _, unit in unknown)
+
+
+def test_reference_pairs_of_units(shared: Path) -> None:
+    text = (shared / "reference/ucum_to_cdisc_unit.csv").read_text("utf-8")
+    pairs = {
+        row["ucum"]: row["cdisc_unit_submission_value_2025"] for row in csv.DictReader(text.splitlines())
+    }
+    del pairs["1"]  # a fraction, a score or no unit at all: not to be guessed
+    assert {ucum: to_cdisc_unit(ucum) for ucum in pairs} == pairs
+
+
+@pytest.mark.parametrize(
+    ("code", "unit", "expected"),
+    [
+        ("U/l (catalytic or activity) or {Unit}/l (arbitrary)", "U/L", "U/L"),
+        ("", "THOU/uL", "10^9/L"),
+        ("", "MILL/uL", "10^12/L"),
+        ("g/dl", "g/dL", "g/dL"),
+        ("u[UI]/ml", "uIU/mL", "mIU/L"),
+        ("258813002", "mmol/L", "mmol/L"),
+        ("fl or fL", "fL", "fL"),
+        ("[lb_av]", "LB", "LB"),
+        ("{beats}/min", "BEATS/MIN", "beats/min"),
+        ("mL/min/{1.73_m2}", "", "mL/min/1.73 m2"),
+        ("mg/g", "", "g/kg"),
+        ("nmol/mL", "", "umol/L"),
+        ("ng/mL", "", "ug/L"),
+        ("MG/DL", "", "mg/dL"),
+        ("Cel", "", "C"),
+        ("[degF]", "", "F"),
+        ("pg/uL", "", "ug/L"),
+    ],
+)
+def test_units_of_the_wild(code: str, unit: str, expected: str) -> None:
+    assert to_cdisc_unit(code, unit) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "[pH]", "{score}", "G/L", "M/L", "MIU", "MU/L", "furlong", "mg/{x}"]
+)
+def test_units_that_are_refused(text: str) -> None:
+    assert to_cdisc_unit(text) is None
+
+
+def test_every_unit_row_keeps_the_magnitude() -> None:
+    counted = {"RBC/HPF", "WBC/HPF"}  # the cells counted are the test, not the unit
+    slips = {"g/cm-2", "kg/m*2", "mL/min/1.73"}  # what is meant is plain, what is written is not
+    for row in crosswalk("ucum").rows:
+        ours = parse(row["code"], "ucum") or parse(row["code"])
+        target = parse(row["target"])
+        if ours and target and row["code"] not in counted | slips:
+            assert ours == target, row
+
+
+def test_no_folded_unit_is_another_unit_in_its_own_case() -> None:
+    exact = {row["code"]: row["target"] for row in crosswalk("ucum").rows} | {
+        term.submission_value: term.submission_value for term in codelist("UNIT").terms
+    }
+    for row in crosswalk("ucum").rows:
+        if row["case"] == "i":
+            for spelled, target in exact.items():
+                if spelled.casefold() == row["code"].casefold():
+                    assert target == row["target"], (row["code"], spelled)
+
+
+def test_ucum_written_back_reads_the_same() -> None:
+    for term in codelist("UNIT").terms:
+        ucum = to_ucum(term.submission_value)
+        if ucum is not None:
+            assert to_cdisc_unit(ucum) == term.submission_value, (term.submission_value, ucum)
+
+
+def test_ucum_written_back_is_ucum() -> None:
+    ucumvert = pytest.importorskip("ucumvert")
+    registry = ucumvert.PintUcumRegistry()
+    wrong = []
+    for row in crosswalk("ucum").rows:
+        if row["preferred"] == "Y" and row["system"] == UCUM and "'" not in row["code"]:
+            try:
+                registry.from_ucum(row["code"])
+            except Exception as error:  # noqa: BLE001 - whatever the oracle raises, it does not know the code
+                wrong.append((row["code"], type(error).__name__))
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "code", "target"),
+    [
+        ("route", "http://snomed.info/ct", "26643006", "ORAL"),
+        ("specimen", f"{THO}/v2-0487", "SER", "SERUM"),
+        (
+            "ae_outcome",
+            "http://hl7.org/fhir/ValueSet/adverse-event-outcome",
+            "ongoing",
+            "NOT RECOVERED/NOT RESOLVED",
+        ),
+        ("ae_outcome", "http://ncimeta.nci.nih.gov", "C49496", "RECOVERING/RESOLVING"),
+        ("ae_seriousness", f"{THO}/adverse-event-seriousness", "non-serious", "N"),
+        ("ae_severity", SCT, "24484000", "SEVERE"),
+        ("interpretation", f"{THO}/v3-ObservationInterpretation", "HH", "HIGH"),
+        ("race", "urn:oid:2.16.840.1.113883.6.238", "2106-3", "WHITE"),
+        ("ethnicity", f"{THO}/v3-NullFlavor", "UNK", "UNKNOWN"),
+        ("sex", "http://hl7.org/fhir/administrative-gender", "female", "F"),
+        ("fasting", f"{THO}/v2-0916", "NF", "N"),
+        ("frequency", "Timing.repeat", "2/1/d", "BID"),
+        ("country", "urn:iso:std:iso:3166", "us", "USA"),
+        ("phase", f"{THO}/research-study-phase", "phase-2", "PHASE II TRIAL"),
+        ("data_absent_reason", f"{THO}/data-absent-reason", "not-performed", "NOT DONE"),
+    ],
+)
+def test_find(name: str, system: str, code: str, target: str) -> None:
+    assert crosswalk(name).find(system, code) == target
+
+
+@pytest.mark.parametrize(
+    ("name", "system", "code"),
+    [
+        ("sex", "http://hl7.org/fhir/administrative-gender", "other"),
+        ("interpretation", f"{THO}/v3-ObservationInterpretation", "POS"),
+        ("interpretation", f"{THO}/v3-ObservationInterpretation", "n"),
+        ("data_absent_reason", f"{THO}/data-absent-reason", "as-text"),
+        ("route", "http://example.org", "26643006"),
+        ("race", NCIT, "C00000"),
+    ],
+)
+def test_find_nothing(name: str, system: str, code: str) -> None:
+    assert crosswalk(name).find(system, code) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "variable"),
+    [("SeriousResultsInDeath", "AESDTH"), ("seriousislifethreatening", "AESLIFE"), ("Serious", None)],
+)
+def test_seriousness_names_its_criterion(code: str, variable: str | None) -> None:
+    assert crosswalk("ae_seriousness").find(f"{THO}/adverse-event-seriousness", code, "variable") == variable
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "target"),
+    [
+        ("interpretation", "Normal", "NORMAL"),
+        ("interpretation", "within  normal limits", "NORMAL"),
+        ("specimen", "Serum", "SERUM"),
+        ("route", "IV infusion", "INTRAVENOUS DRIP"),
+        ("dose_form", "extended release oral tablet", "TABLET, EXTENDED RELEASE"),
+        ("country", "viet nam", "VNM"),
+        ("country", "Nowhere", None),
+        ("ethnicity", "Non Hispanic or Latino", "NOT HISPANIC OR LATINO"),
+        ("body_site", "left arm", "ARM"),
+    ],
+)
+def test_find_text(name: str, text: str, target: str | None) -> None:
+    assert crosswalk(name).find_text(text) == target
+
+
+def test_the_way_back() -> None:
+    assert crosswalk("ae_outcome").preferred("FATAL", f"{THO}/adverse-event-outcome") == "fatal"
+    assert crosswalk("ae_outcome").preferred("FATAL", NCIT) == "C48275"
+    assert crosswalk("interpretation").preferred("HIGH", "http://hl7.org/fhir/v2/0078") == "H"
+    assert crosswalk("route").preferred("ORAL", "http://example.org") is None
+    assert crosswalk("race").preferred("MULTIPLE", NCIT) is None
+
+
+def test_the_way_back_reads_the_same() -> None:
+    for name in TARGET_LISTS:
+        if name != "ucum":
+            for row in crosswalk(name).rows:
+                code = crosswalk(name).preferred(row["target"], row["system"]) if row["target"] else None
+                if code:
+                    assert crosswalk(name).find(row["system"], code) == row["target"]
+
+
+def test_no_such_table() -> None:
+    with pytest.raises(LookupError):
+        crosswalk("no_such_table")
+
+
+@given(st.text(max_size=20), st.text(max_size=20))
+def test_whatever_stands_where_a_unit_should(code: str, unit: str) -> None:
+    found = to_cdisc_unit(code, unit)
+    assert found is None or found in codelist("UNIT")
+
+
+@given(st.text(max_size=30))
+def test_whatever_stands_where_words_should(text: str) -> None:
+    for name in ("specimen", "interpretation", "country"):
+        crosswalk(name).find_text(text)
+        crosswalk(name).find(text, text)
+
+
+def test_tool_reads_what_it_needs(tmp_path: Path) -> None:
+    measure = tool()
+    value = {"resourceType": "Observation", "category": [{"coding": [{"code": "laboratory"}]}]}
+    coded = value | {
+        "code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]},
+        "valueString": "x",
+    }
+    (tmp_path / "one.ndjson.gz").write_bytes(gzip.compress(json.dumps(coded).encode()))
+    (tmp_path / "two.json").write_text(json.dumps({"entry": [value]}), encoding="utf-8")
+    found = [
+        list(measure.loincs(item))
+        for document in measure.resources(tmp_path)
+        for item in measure.observations(document)
+    ]
+    assert found == [[("718-7", "")], []]
