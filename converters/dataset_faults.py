@@ -20,6 +20,8 @@ def _zero(kind: pa.DataType) -> pa.Scalar:
 
 
 EMPTY_TEXT = _zero(pa.string())
+"""The empty text as Arrow's scalar, for `pyarrow.compute.fill_null`."""
+
 _FALSE, _ZERO = _zero(pa.bool_()), _zero(pa.float64())
 _ARROW = {"Char": pa.string(), "Num": pa.float64()}
 

@@ -52,7 +52,7 @@ def write_xpt(
     *,
     created: datetime,
     lengths: Mapping[str, int] | None = None,
-    chunk_rows: int = 65536,
+    chunk_rows: int = 8_192,
 ) -> None:
     """Write `dataset` to `target` as SAS XPT version 5, the same bytes for the same arguments.
 

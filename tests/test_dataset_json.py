@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
 from trialbridge.converters.read_dataset_json import inspect_dataset_json, read_dataset_json
 from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.write_dataset_json import check_dataset_json, write_dataset_json
-
 from trialbridge.errors import ConversionErrors, ReadError
 from trialbridge.model import Dataset, Variable
 

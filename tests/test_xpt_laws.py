@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,10 +16,11 @@ import pyarrow as pa
 import pyreadstat
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trialbridge.converters.read_xpt import iter_xpt, read_xpt
+
+from trialbridge.converters.read_xpt import iter_xpt, read_xpt, read_xpt_library
 from trialbridge.converters.write_xpt import check_xpt, study_lengths, write_xpt
 from trialbridge.converters.xpt_format import LARGEST, SMALLEST
-
+from trialbridge.errors import ReadError
 from trialbridge.model import Dataset, Variable
 
 CREATED = datetime(2014, 1, 2, tzinfo=UTC)
@@ -51,7 +55,8 @@ def datasets(
     columns: list[pa.Array] = []
     missing = {}
     for name in draw(st.lists(NAMES.filter(lambda name: name != "SEQ"), max_size=4, unique=True)):
-        label, kind = draw(LABELS), draw(st.sampled_from(("Char", "Num")))
+        label = draw(LABELS)
+        kind: Literal["Char", "Num"] = draw(st.sampled_from(("Char", "Num")))
         if kind == "Char":
             values = draw(st.lists(st.none() | texts, min_size=rows, max_size=rows))
             columns.append(pa.array(values, pa.string()))
@@ -79,6 +84,24 @@ def same(left: Dataset, right: Dataset) -> None:
     assert {name: codes.to_pylist() for name, codes in left.missing.items()} == {
         name: codes.to_pylist() for name, codes in right.missing.items()
     }
+
+
+DAMAGE = st.lists(st.tuples(st.integers(0, 2_000), st.integers(0, 255)), min_size=1, max_size=5)
+
+
+@given(datasets(), DAMAGE, st.integers(0, 3_000))
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    dataset: Dataset, damage: list[tuple[int, int]], size: int
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.xpt"
+        write_xpt(dataset, path, created=CREATED)
+        data = bytearray(path.read_bytes()[: size + 900])
+    for place, byte in damage:
+        data[place % len(data)] = byte
+    with suppress(ReadError):
+        for read in read_xpt_library(io.BytesIO(data)):
+            read.table.validate(full=True)
 
 
 @given(datasets(), st.integers(1, 25))

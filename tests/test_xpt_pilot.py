@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyreadstat
 import pytest
+
 from trialbridge.converters.read_xpt import inspect_xpt, read_xpt
 from trialbridge.converters.write_xpt import write_xpt
-
 from trialbridge.model import Dataset
 
 PILOT = [

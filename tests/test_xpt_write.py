@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.write_xpt import check_xpt, study_lengths, write_xpt
-
 from trialbridge.errors import ConversionErrors
 from trialbridge.model import Dataset, Variable
 
