@@ -108,11 +108,9 @@ def test_first_line_says_content_basis_and_version(name: str) -> None:
     assert "\r" not in text
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", [name for name in names() if "code" in crosswalk(name).rows[0]])
 def test_no_code_stands_twice(name: str) -> None:
     rows = crosswalk(name).rows
-    if not rows or "system" not in rows[0] or "code" not in rows[0]:
-        pytest.skip("the table is not looked up by code")
     counts = Counter((row["system"], row["code"]) for row in rows if row["code"])
     assert [key for key, count in counts.items() if count > 1] == []
 
@@ -145,7 +143,7 @@ def test_one_code_a_target_is_preferred(name: str) -> None:
 def test_one_text_has_one_target(name: str) -> None:
     found: dict[str, str] = {}
     for row in crosswalk(name).rows:
-        for text in filter(None, row["text"].casefold().split("|")):
+        for text in filter(None, row.get("text", "").casefold().split("|")):
             key = f"{row['target']} {row.get('lat', '')}"
             assert found.setdefault(text, key) == key
 

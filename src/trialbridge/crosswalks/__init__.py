@@ -1,7 +1,12 @@
 """Crosswalks between the codes that FHIR carries and CDISC controlled terminology.
 
 Each table is a file beside this one whose first line says what it holds, on what basis, and for which version
-of the terminology. LOINC codes are used under the LOINC licence (https://loinc.org/license).
+of the terminology.
+
+This material contains content from LOINC (https://loinc.org). LOINC is copyright Regenstrief Institute, Inc.
+and the Logical Observation Identifiers Names and Codes (LOINC) Committee and is available at no cost under
+the licence at https://loinc.org/license. UCUM is copyright Regenstrief Institute, Inc.
+(https://ucum.org/license).
 """
 
 from __future__ import annotations

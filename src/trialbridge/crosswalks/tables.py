@@ -113,7 +113,7 @@ class Crosswalk:
     def _texts(self) -> dict[str, Row]:
         found: dict[str, Row] = {}
         for row in self.rows:
-            for text in row["text"].split("|"):
+            for text in row.get("text", "").split("|"):
                 found.setdefault(_plain(text), row)
         found.pop("", None)
         return found
@@ -147,7 +147,6 @@ class LoincRow(NamedTuple):
         restyp: --RESTYP, kind of property.
         fast: --FAST.
         pdur: --PDUR, planned duration of a collection, ISO 8601.
-        legacy: --TESTCD under SDTMIG 3.3, where that differs.
     """
 
     loinc: str
@@ -163,7 +162,6 @@ class LoincRow(NamedTuple):
     restyp: str
     fast: str
     pdur: str
-    legacy: str
 
 
 @cache

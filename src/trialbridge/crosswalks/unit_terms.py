@@ -10,8 +10,8 @@ from trialbridge.crosswalks.tables import crosswalk
 from trialbridge.standards import codelist
 
 UCUM = "http://unitsofmeasure.org"
-#: synonyms of CDISC that are not used: giga and mega per litre are one shift key away from grams and moles per
-#: litre, QS is a week as well as a sufficient quantity, and the other two differ in magnitude from their term
+#: synonyms of CDISC that are not used: giga and mega per litre are one shift key away from grams and moles;
+#: QS is a week as well as a sufficient quantity; the other two differ in magnitude from their term
 REFUSED = frozenset({"G/L", "M/L", "EU/dL", "QS", "Hundred Thousand International Units"})
 #: what the wild writes where there is no unit, folded
 UNITLESS = frozenset(
