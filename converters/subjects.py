@@ -155,7 +155,7 @@ def _identifiers(records: Records, study: Study) -> tuple[pa.Array, str, list[Fi
     parts = {"STUDYID": values["STUDYID"], "SITEID": values["SITEID"], "SUBJID": values["SUBJID"], "subject": subject}
     lists = {name: pc.fill_null(part, "").to_pylist() for name, part in parts.items()}
     named = [_named(study.usubjid, {name: part[row] for name, part in lists.items()}) for row in range(rows)]
-    values["USUBJID"] = pa.array(named, pa.string())
+    values["USUBJID"] = pc.coalesce(values["USUBJID"], pa.array(named, pa.string()))
     return values["USUBJID"], studyid, findings
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Lookup, Text, Yes
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read, Several
+from trialbridge.rules import At, Chosen, Const, Given, Matching, OneOf, OneWay, Read, Several
+
+USUBJID = "urn:trialbridge:usubjid"
+"""The identifier system of a USUBJID that was given; without one it is made by the study's template."""
 
 GENDER = "http://hl7.org/fhir/administrative-gender"
 OMB = "urn:oid:2.16.840.1.113883.6.238"
@@ -31,19 +34,21 @@ DM = Domain(
         "consent": Join("consent.reference", "Consent"),
     },
     excluded={"status": {"entered-in-error": "entered in error: the sender withdraws it"}},
-    fixed={"status": "on-study"},
+    fixed={"status": "on-study", "study->status": "active", "overall->status": "active"},
     rules={
         # Identifiers
         "STUDYID": OneOf(
+            Matching("overall->identifier[*]", {"system": Chosen("study")}, "value"),
+            Matching("study->identifier[*]", {"system": Chosen("study")}, "value"),
             Read(At("overall->identifier[use=usual].value")),
-            Read(At("overall->identifier[].value")),
+            At("overall->identifier[].value"),
             Read(At("study->identifier[use=usual].value")),
             Read(At("study->identifier[].value")),
             Read(At("study->id")),
         ),
         "DOMAIN": Const("DM"),
-        "USUBJID": OneWay("made of STUDYID, SITEID and SUBJID, or by the template of the study configuration"),
-        "SUBJID": OneOf(At("identifier[].value"), Read(At("id"))),
+        "USUBJID": At(f"patient->identifier[system={USUBJID}].value"),
+        "SUBJID": OneOf(Matching("identifier[*]", {"system": Chosen("subject")}, "value"), At("identifier[].value"), Read(At("id"))),
         # Timing of participation
         "RFSTDTC": At("period.start", DateTime()),
         "RFENDTC": At("period.end", DateTime()),
@@ -55,7 +60,10 @@ DM = Domain(
         "DTHFL": OneOf(At("patient->deceasedBoolean", Yes())),
         # Site
         "SITEID": OneOf(
-            Read(Given("overall->id", At("study->identifier[].value"))),
+            Matching("study->identifier[*]", {"system": Chosen("site")}, "value"),
+            Matching("site->identifier[*]", {"system": Chosen("site")}, "value"),
+            Matching("organisation->identifier[*]", {"system": Chosen("site")}, "value"),
+            Given("overall->id", At("study->identifier[].value")),
             Read(At("site->identifier[].value")),
             Read(At("organisation->identifier[].value")),
             Read(At("organisation->name")),

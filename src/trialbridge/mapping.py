@@ -1,9 +1,9 @@
 """A `Domain` is a declaration in the order of the SDTM specification: where each variable lives in FHIR.
 
 `to_records` reads it towards SDTM and `to_leaves` towards FHIR. Writing is routing: each value goes to the
-first alternative of its rule that takes it, and the last one, added here, is the documented extension. What
-was written is then read again, and a cell that would not come back the same is `carried` by the extension, so
-that the round trip is exact by construction.
+first alternative of its rule that takes it. What was written is then read again, and a cell that would not
+come back the same is `carried` by the documented extension, so that the round trip is exact by construction
+and the extension never repeats what an element says.
 """
 
 from __future__ import annotations
@@ -183,10 +183,7 @@ class Columns:
 
 
 def to_leaves(domain: Domain, table: Mapping[str, pa.Array], vocabulary: Vocabulary) -> dict[str, pa.Array]:
-    """Return path -> column of what is written for the SDTM columns of `table`.
-
-    The columns for the extension hold what no element takes.
-    """
+    """Return path -> column of what is written for the SDTM columns of `table`, in elements of FHIR alone."""
     written: dict[str, pa.Array] = {}
     for name, rule in domain.all_rules():
         if isinstance(rule, OneWay | Const) or name not in table:
@@ -195,7 +192,6 @@ def to_leaves(domain: Domain, table: Mapping[str, pa.Array], vocabulary: Vocabul
         for alternative in alternatives(rule):
             if alternative.targets:
                 rest = _route(alternative, rest, written, vocabulary)
-        written[domain.extension(name)] = rest
     return written
 
 
@@ -242,5 +238,6 @@ def carried(domain: Domain, table: Mapping[str, pa.Array], read: Mapping[str, pa
 
 
 def _listed(columns: list[pa.Array]) -> pa.Array:
-    text = pc.binary_join_element_wise(*columns, " ", null_handling="skip")
+    filled = [pc.fill_null(column, "") for column in columns]  # Arrow's own skipping of nulls loses whole rows
+    text = pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.binary_join_element_wise(*filled, " "), " +", " "))
     return pc.if_else(pc.equal(text, ""), None, text)
