@@ -14,12 +14,13 @@ USUBJID = "urn:trialbridge:usubjid"
 """The identifier system of a USUBJID that was given; without one it is made by the study's template."""
 
 GENDER = "http://hl7.org/fhir/administrative-gender"
+NULL_FLAVOR = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"
 OMB = "urn:oid:2.16.840.1.113883.6.238"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 RACE = f"patient->extension[url={US_CORE}/us-core-race]"
 ETHNICITY = f"patient->extension[url={US_CORE}/us-core-ethnicity]"
 NOT_ON_STUDY = Codes({"ineligible": "SCREEN FAILURE"}, partial=True)
-COUNTRY = Lookup("country", "")
+COUNTRY = Lookup("country", "urn:iso:std:iso:3166")
 
 DM = Domain(
     code="DM",
@@ -78,6 +79,7 @@ DM = Domain(
         "RACE": OneOf(Several(RACE, ("ombCategory", "detailed"), "race"), At(f"{RACE}.extension[url=text].valueString", Lookup("race", OMB, partial=True))),
         "ETHNIC": OneOf(
             At(f"{ETHNICITY}.extension[url=ombCategory].valueCoding.code", Lookup("ethnicity", OMB)),
+            Read(At(f"{ETHNICITY}.extension[url=ombCategory].valueCoding.code", Lookup("ethnicity", NULL_FLAVOR))),
             Read(At(f"{ETHNICITY}.extension[url=detailed].valueCoding.code", Lookup("ethnicity", OMB, partial=True))),
         ),
         # Arms

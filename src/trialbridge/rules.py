@@ -404,9 +404,16 @@ class Matching:
 
     Attributes:
         base: Path of the repeating element, ending in ``[*]``.
-        where: Path inside it -> the value it must have, or `PRODUCT`.
+        where: Path inside it -> the value it must have, or `PRODUCT`, or a `Chosen` system.
         value: Path inside it, whose value is taken; empty where meeting the conditions is the fact.
         codec: Translates the value.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Stands, in the conditions of `Matching`, for the identifier system that the study configuration names."""
+
+    name: str
+
+
         alone: Whether a single repetition is taken even if it does not name the product.
     """
 
@@ -458,6 +465,9 @@ class Read:
 
     rule: Rule
     targets: tuple[str, ...] = ()
+    if isinstance(value, Chosen):
+        system = vocabulary.identifiers.get(value.name)
+        return lambda cell: system is not None and cell == system
 
     @property
     def paths(self) -> tuple[str, ...]:

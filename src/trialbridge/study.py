@@ -17,6 +17,7 @@ from trialbridge.vocabulary import Vocabulary
 _KEYS: Mapping[str, Mapping[str, type]] = {
     "study": {"id": str, "title": str, "sdtmig": str, "ct": str, "units": str, "products": list, "cut": str},
     "subject": {"usubjid": str},
+    "identifiers": {"study": str, "site": str, "subject": str},
     "patterns": {},
     "paths": {},
     "codes": {},
@@ -40,6 +41,8 @@ class Study:
         usubjid: Template of USUBJID, of ``{STUDYID}``, ``{SITEID}``, ``{SUBJID}`` and ``{subject}`` (the
             subject's identifier before `patterns`).
         patterns: ``DM.SITEID`` or ``DM.SUBJID`` -> regular expression whose first group is taken.
+        identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is STUDYID, SITEID
+            or SUBJID, where there are several.
         paths: ``AE.AEENDTC`` -> one more FHIR path to read, after the mapping's own.
         codes: System -> code -> field -> value: the study's own reading of a test code.
         unit_of: --TESTCD -> standard unit.
@@ -59,6 +62,7 @@ class Study:
     usubjid: str = ""
     patterns: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
+    identifiers: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     unit_of: Mapping[str, str] = field(default_factory=dict)
     arms: Mapping[str, str] = field(default_factory=dict)
@@ -71,11 +75,15 @@ class Study:
     def vocabulary(self) -> Vocabulary:
         """The words of this study."""
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
-        return Vocabulary(self.ct, self.units, tests, self.unit_of, self.products)
+        instruments = {name: own["category"] for name, own in self.questionnaires.items()}
+        return Vocabulary(
+            self.ct, self.units, tests, self.unit_of, self.products, self.identifiers, questionnaires=instruments
+        )
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return every setting that changes what the data would give by itself, for the report."""
-        found = [(f"pattern {name}", pattern) for name, pattern in self.patterns.items()]
+        found = [(f"identifier of the {name}", system) for name, system in self.identifiers.items()]
+        found += [(f"pattern {name}", pattern) for name, pattern in self.patterns.items()]
         found += [(f"path {name}", path) for name, path in self.paths.items()]
         for system, codes in self.codes.items():
             for code, own in codes.items():
@@ -150,5 +158,6 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         arms=data.get("arms", {}),
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
+        identifiers=data.get("identifiers", {}),
         source=source,
     )
