@@ -37,6 +37,7 @@ DEATH, LIFE, HOSPITAL_STAY, DISABILITY, ANOMALY, IMPORTANT = (
 )
 UNCHANGED, NOT_APPLICABLE, UNKNOWN_ACTION = "C49504", "C48660", "C17998"
 ACTIONS = {UNCHANGED: "DOSE NOT CHANGED", NOT_APPLICABLE: "NOT APPLICABLE", UNKNOWN_ACTION: "UNKNOWN"}
+GRADES = {"1": "C41338", "2": "C41339", "3": "C41340", "4": "C41337", "5": "C48275"}
 CAUSALITY = {
     "Certain": "Related",
     "Probably-Likely": "Probably related",
@@ -141,7 +142,8 @@ def _extensions(said: Event, ended: str) -> list[Json]:
     if ended:
         found.append(extension(f"{BACKPORT}/resolve-date", valueDateTime=ended))
     if said.grade:
-        found.append(extension(f"{BACKPORT}/ae-grade", valueCodeableConcept=concept(said.grade)))
+        grade = concept(f"Grade {said.grade}", coding(NCIT, GRADES[said.grade]))
+        found.append(extension(f"{BACKPORT}/ae-grade", valueCodeableConcept=grade))
     if said.left:
         found.append(extension(f"{BACKPORT}/caused-subject-to-discontinue-study", valueBoolean=True))
     return found + _criteria(said)

@@ -85,11 +85,12 @@ def measured_value(test: Measured, value: float) -> Json:
 def interpretation(test: Measured, value: float) -> Json:
     """Return the laboratory's flag beside its reference range."""
     low, high = (float(limit) if limit else None for limit in (test.low, test.high))
+    shown = float(f"{value:.{test.places}f}")  # the flag goes with what is printed
     flag = "N"
-    if low is not None and value < low:
-        flag = "LL" if value < 0.6 * low else "L"
-    if high is not None and value > high:
-        flag = "HH" if value > 4 * high else "H"
+    if low is not None and shown < low:
+        flag = "LL" if shown < 0.6 * low else "L"
+    if high is not None and shown > high:
+        flag = "HH" if shown > 4 * high else "H"
     said = concept("", coding(f"{HL7}/v3-ObservationInterpretation", flag))
     bounds: Json = {}
     for name, limit in (("low", test.low), ("high", test.high)):

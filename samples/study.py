@@ -27,6 +27,16 @@ ARM = "UC-MSC single dose"
 SET_UP = "2025-01-15T09:00:00-05:00"
 CHARLESTON = {"city": "Charleston", "state": "SC", "country": "US"}
 OMB = "urn:oid:2.16.840.1.113883.6.238"
+OMB_NAMES = {
+    "1002-5": "American Indian or Alaska Native",
+    "2028-9": "Asian",
+    "2054-5": "Black or African American",
+    "2076-8": "Native Hawaiian or Other Pacific Islander",
+    "2106-3": "White",
+    "2135-2": "Hispanic or Latino",
+    "2186-5": "Not Hispanic or Latino",
+    "ASKU": "Asked but no answer",
+}
 NULL_FLAVOR = f"{HL7}/v3-NullFlavor"
 
 
@@ -56,7 +66,7 @@ def people_of_the_site() -> list[Json]:
         resource("Practitioner", ident, SET_UP)
         | {
             "identifier": [identifier(f"{SPONSOR}/staff", number)],
-            "name": [{"family": family, "given": [given]}],
+            "name": [{"text": f"{given} {family}", "family": family, "given": [given]}],
         }
         for ident, (number, given, family) in named.items()
     ]
@@ -118,15 +128,17 @@ def studies() -> list[Json]:
 
 
 def _race(person: Participant) -> Json:
-    found = [extension("ombCategory", valueCoding=coding(OMB, code)) for code in person.races]
-    text = extension("text", valueString=" and ".join(person.races))
+    names = {code: OMB_NAMES[code] for code in person.races}
+    found = [extension("ombCategory", valueCoding=coding(OMB, code, name)) for code, name in names.items()]
+    text = extension("text", valueString=" and ".join(names.values()))
     return {"url": f"{US_CORE}/us-core-race", "extension": [*found, text]}
 
 
 def _ethnicity(person: Participant) -> Json:
     system = OMB if person.ethnicity[0].isdigit() else NULL_FLAVOR
-    found = extension("ombCategory", valueCoding=coding(system, person.ethnicity))
-    text = extension("text", valueString=person.ethnicity)
+    name = OMB_NAMES[person.ethnicity]
+    found = extension("ombCategory", valueCoding=coding(system, person.ethnicity, name))
+    text = extension("text", valueString=name)
     return {"url": f"{US_CORE}/us-core-ethnicity", "extension": [found, text]}
 
 
