@@ -398,6 +398,13 @@ PRODUCT = object()
 """Stands for the study product in the conditions of `Matching`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Stands, in the conditions of `Matching`, for the identifier system that the study configuration names."""
+
+    name: str
+
+
 @dataclass(frozen=True)
 class Matching:
     """The value of the first repetition that meets every condition. Reads only.
@@ -407,13 +414,6 @@ class Matching:
         where: Path inside it -> the value it must have, or `PRODUCT`, or a `Chosen` system.
         value: Path inside it, whose value is taken; empty where meeting the conditions is the fact.
         codec: Translates the value.
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Stands, in the conditions of `Matching`, for the identifier system that the study configuration names."""
-
-    name: str
-
-
         alone: Whether a single repetition is taken even if it does not name the product.
     """
 
@@ -456,6 +456,9 @@ class Chosen:
 def _condition(value: object, vocabulary: Vocabulary) -> Callable[[Any], bool]:
     if value is PRODUCT:
         return lambda cell: vocabulary.is_product(cell, (cell or "").rpartition("|")[2])
+    if isinstance(value, Chosen):
+        system = vocabulary.identifiers.get(value.name)
+        return lambda cell: system is not None and cell == system
     return lambda cell: cell == value
 
 
@@ -465,9 +468,6 @@ class Read:
 
     rule: Rule
     targets: tuple[str, ...] = ()
-    if isinstance(value, Chosen):
-        system = vocabulary.identifiers.get(value.name)
-        return lambda cell: system is not None and cell == system
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -40,9 +40,9 @@ class Study:
         products: Codes, texts and references that name the study product.
         usubjid: Template of USUBJID, of ``{STUDYID}``, ``{SITEID}``, ``{SUBJID}`` and ``{subject}`` (the
             subject's identifier before `patterns`).
-        patterns: ``DM.SITEID`` or ``DM.SUBJID`` -> regular expression whose first group is taken.
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is STUDYID, SITEID
             or SUBJID, where there are several.
+        patterns: ``DM.SITEID`` or ``DM.SUBJID`` -> regular expression whose first group is taken.
         paths: ``AE.AEENDTC`` -> one more FHIR path to read, after the mapping's own.
         codes: System -> code -> field -> value: the study's own reading of a test code.
         unit_of: --TESTCD -> standard unit.
@@ -60,9 +60,9 @@ class Study:
     units: Literal["SI", "conventional"] = "SI"
     products: frozenset[str] = frozenset()
     usubjid: str = ""
+    identifiers: Mapping[str, str] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
     paths: Mapping[str, str] = field(default_factory=dict)
-    identifiers: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     unit_of: Mapping[str, str] = field(default_factory=dict)
     arms: Mapping[str, str] = field(default_factory=dict)
@@ -75,10 +75,7 @@ class Study:
     def vocabulary(self) -> Vocabulary:
         """The words of this study."""
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
-        instruments = {name: own["category"] for name, own in self.questionnaires.items()}
-        return Vocabulary(
-            self.ct, self.units, tests, self.unit_of, self.products, self.identifiers, questionnaires=instruments
-        )
+        return Vocabulary(self.ct, self.units, tests, self.unit_of, self.products, self.identifiers)
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return every setting that changes what the data would give by itself, for the report."""
@@ -151,6 +148,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         units=study.get("units", "SI"),
         products=frozenset(study.get("products", ())),
         usubjid=data.get("subject", {}).get("usubjid", ""),
+        identifiers=data.get("identifiers", {}),
         patterns=data.get("patterns", {}),
         paths=data.get("paths", {}),
         codes=data.get("codes", {}),
@@ -158,6 +156,5 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         arms=data.get("arms", {}),
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
-        identifiers=data.get("identifiers", {}),
         source=source,
     )

@@ -45,18 +45,16 @@ class Vocabulary:
             a code stands under the system ``""``.
         unit_of: --TESTCD -> standard unit, where the study wants another than the table's.
         products: What names the study product: codes, references such as ``Medication/x``, or text.
-    """
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is meant.
-        questionnaires: Canonical URL of a questionnaire, or its last segment -> its category, the study's own.
+    """
 
     ct: str = DEFAULT_CT
     units: Literal["SI", "conventional"] = "SI"
     tests: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
     unit_of: Mapping[str, str] = field(default_factory=dict)
     products: frozenset[str] = frozenset()
-
     identifiers: Mapping[str, str] = field(default_factory=dict)
-    questionnaires: Mapping[str, str] = field(default_factory=dict)
+
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
         term = codelist(name, self.ct).by_code(code)
