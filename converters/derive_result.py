@@ -10,9 +10,9 @@ from decimal import Context as Rounding
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.derive_columns import encode, group, numbers, report, texts, with_column
 
 from trialbridge.context import Context, Derived
+from trialbridge.converters.derive_columns import encode, group, numbers, report, texts, with_column
 from trialbridge.findings import Finding
 from trialbridge.timing import Mask, Numbers, as_mask
 from trialbridge.units import EXACT, SAME, Conversion, conversion, convert, standard_unit
@@ -24,6 +24,8 @@ OUTWARD = {"<": ROUND_CEILING, "<=": ROUND_CEILING}
 ASCII = {"≤": "<=", "≥": ">="}
 LONGEST_POSITIONAL = 30
 """Digits up to which a number is written without an exponent."""
+BY_GRADE = frozenset({"ORDINAL", "NOMINAL", "NARRATIVE"})
+"""Scales whose numbers are grades or names: a standard unit, which measures a quantity, is not theirs."""
 RANGES = {"ORNRLO": "STNRLO", "ORNRHI": "STNRHI"}
 FAULTS = {
     "unit-no-standard": "No standard unit is known for {test}, which is collected in several units",
@@ -52,15 +54,16 @@ def collected_units(table: pa.Table, domain: str) -> dict[tuple[str, str], froze
         {('ALT', ''): frozenset({'U/L'})}
     """
     found: dict[tuple[str, str], frozenset[str]] = {}
-    for test, specimen, unit in _combinations(table, domain)[0]:
+    for test, specimen, unit, _ in _combinations(table, domain)[0]:
         units = found.setdefault((test, specimen), frozenset())
         found[test, specimen] = units | ({unit} if unit else frozenset())
     return found
 
 
-def _combinations(table: pa.Table, domain: str) -> tuple[list[tuple[str, str, str]], Numbers]:
-    """Return the distinct tests, specimens and units, and for each row which of them it has."""
-    columns = [pc.fill_null(texts(table, domain + suffix), "") for suffix in ("TESTCD", "SPEC", "ORRESU")]
+def _combinations(table: pa.Table, domain: str) -> tuple[list[tuple[str, str, str, str]], Numbers]:
+    """Return the distinct tests, specimens, units and scales, and for each row which of them it has."""
+    names = [domain + suffix for suffix in ("TESTCD", "SPEC", "ORRESU", "RESSCL")]
+    columns = [pc.fill_null(texts(table, name), "") for name in names]
     which, _ = encode(pa.array(group(columns, len(table))))
     first = pa.array(np.unique(which, return_index=True)[1])
     return list(zip(*(column.take(first).to_pylist() for column in columns), strict=True)), which
@@ -70,14 +73,19 @@ def _steps(table: pa.Table, context: Context) -> tuple[list[Step], Numbers]:
     """Return the distinct steps to the standard unit, and for each row which of them it takes."""
     combinations, which = _combinations(table, context.domain)
     collected = context.collected_units or collected_units(table, context.domain)
-    return [_step(*combination, collected, context) for combination in combinations], which
+    steps = []
+    for test, specimen, unit, scale in combinations:
+        step = _step(test, specimen, unit, collected, context)
+        graded = scale in BY_GRADE and step.conversion is None
+        steps.append(Step(test, unit, unit, SAME) if graded else step)
+    return steps, which
 
 
 def _step(
     test: str, specimen: str, unit: str, collected: Mapping[tuple[str, str], frozenset[str]], context: Context
 ) -> Step:
     """Return how one test, specimen and unit comes to its standard unit."""
-    target = standard_unit(test, specimen, context.units)
+    target = context.unit_of.get(test) or standard_unit(test, specimen, context.units)
     if target is None:
         units = collected.get((test, specimen), frozenset())
         if len(units) > 1:
@@ -95,7 +103,7 @@ def derive_standard_result(table: pa.Table, context: Context) -> Derived:
 
     A number in the standard unit keeps its text; a converted one is rounded. A limit (``<5``) is converted
     with its comparator and has no --STRESN. Text, ordinals (``1+``) and titres (``1:160``) stay text. What
-    cannot be converted gets no standard result, and a finding.
+    cannot be converted gets no standard result, and a finding; but a grade is no quantity and stays as it is.
     """
     if not {context.named("ORRES"), context.named("TESTCD")} <= set(table.column_names):
         return table, []

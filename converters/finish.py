@@ -159,7 +159,7 @@ def derive_block(
             continue
         table = typed(code, block.tables[code], block.findings)
         table = table.take(pa.array(total_order(table, keys(code))))
-        context = Context(code, reference, study.units, study.ct, collected_units=units.get(code, {}))
+        context = Context(code, reference, study.units, study.ct, collected_units=units.get(code, {}), unit_of=study.unit_of)
         block.tables[code], findings = derive(table, context)
         block.findings += findings
 

@@ -57,6 +57,7 @@ LB = Domain(
             Read(At("$this.valueTime")),
         ),
         "LBORRESU": Unit(VALUE, needs=f"{VALUE}.value"),
+        "LBRESSCL": Tested(CODE, "resscl"),
         "LBORNRLO": OneOf(At(f"{RANGE}.low.value", Number())),
         "LBORNRHI": OneOf(At(f"{RANGE}.high.value", Number())),
         "LBSTRESC": OneWay("derived: LBORRES in the standard unit of the test"),

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from trialbridge.context import Context, Derivation, Derived
 from trialbridge.converters.derive_result import (
     collected_units,
     derive_reference_indicator,
     derive_standard_result,
     plain_numbers,
 )
-
-from trialbridge.context import Context, Derivation, Derived
 from trialbridge.units import conversion
 
 Rows = list[dict[str, object]]
@@ -208,3 +208,22 @@ def test_reference_indicator_that_is_given_stays_and_is_compared(
     derived = run(derive_reference_indicator, [row | {"LBNRIND": given_indicator}])
     assert derived[0]["LBNRIND"].to_pylist() == [given_indicator or "HIGH"]
     assert rules(derived) == [("nrind-contradicts", 1)] * found
+
+
+def test_the_study_may_want_another_standard_unit() -> None:
+    haemoglobin: dict[str, object] = {"LBTESTCD": "HGB", "LBORRES": "14.3", "LBORRESU": "g/dL"}
+    assert standard(haemoglobin) == ("143", 143.0, "g/L")
+    assert standard(haemoglobin, unit_of={"HGB": "mmol/L"}) == ("8.874", 8.874, "mmol/L")
+
+
+@pytest.mark.parametrize("scale", ["ORDINAL", "NOMINAL", "NARRATIVE"])
+def test_a_grade_is_not_converted(scale: str) -> None:
+    grade: dict[str, object] = {"LBTESTCD": "GLUC", "LBORRES": "2", "LBORRESU": "NO UNITS", "LBRESSCL": scale}
+    assert standard(grade) == ("2", 2.0, "NO UNITS")
+    assert standard({**grade, "LBORRESU": None}) == ("2", 2.0, None)
+    assert standard({**grade, "LBORRES": "90", "LBORRESU": "mg/dL"}) == ("4.9957", 4.9957, "mmol/L")
+
+
+def test_a_quantity_without_its_unit_is_not_a_grade() -> None:
+    row: dict[str, object] = {**glucose("2", "NO UNITS"), "LBRESSCL": "QUANTITATIVE"}
+    assert standard(row) == (None, None, None)

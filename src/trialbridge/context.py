@@ -28,6 +28,7 @@ class Context:
         collected_units: Over the whole study, the units in which each (--TESTCD, --SPEC) was collected,
             so that a result does not hang on the block of subjects that it stands in. Left empty, the table
             itself is taken for the whole study.
+        unit_of: --TESTCD -> standard unit, where the study wants another than the table's.
 
     Example:
         >>> Context("LB", pa.table({"USUBJID": ["1"], "RFSTDTC": ["2014-01-02"]})).baseline_same_day
@@ -40,6 +41,7 @@ class Context:
     ct: str = ""
     baseline_same_day: Literal["exclude", "include"] = "exclude"
     collected_units: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    unit_of: Mapping[str, str] = field(default_factory=dict)
 
     def named(self, suffix: str) -> str:
         """Return the name of a variable of this domain, such as ``LBDTC`` for ``DTC``."""

@@ -31,6 +31,7 @@ class Test(NamedTuple):
     spec: str = ""
     method: str = ""
     pos: str = ""
+    resscl: str = ""
     basis: Basis = ""
 
 
@@ -46,6 +47,7 @@ class Vocabulary:
         unit_of: --TESTCD -> standard unit, where the study wants another than the table's.
         products: What names the study product: codes, references such as ``Medication/x``, or text.
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is meant.
+        questionnaires: Canonical URL of a questionnaire, or its last segment -> its category, the study's own.
     """
 
     ct: str = DEFAULT_CT
@@ -54,6 +56,7 @@ class Vocabulary:
     unit_of: Mapping[str, str] = field(default_factory=dict)
     products: frozenset[str] = frozenset()
     identifiers: Mapping[str, str] = field(default_factory=dict)
+    questionnaires: Mapping[str, str] = field(default_factory=dict)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
@@ -86,7 +89,7 @@ class Vocabulary:
         row = crosswalks.loinc(code)
         if row is None:
             return None
-        return Test(row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, "loinc")
+        return Test(row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, row.resscl, "loinc")
 
     def is_product(self, *names: str | None) -> bool:
         """Return whether any of `names` names the study product; text is compared without case."""
