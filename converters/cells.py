@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from trialbridge.conversion import POINTERS
+from trialbridge.converters.datasets import IDENTIFIER_METHODS
 from trialbridge.converters.derive import METHODS
 from trialbridge.mapping import FROM_EXTENSION, Domain, alternatives
 from trialbridge.registry import declarations
@@ -35,12 +36,14 @@ RULES = pa.schema(
         "reason": pa.string(),
     }
 )
-"""How each variable of each shape came about; ``how`` is ``read``, ``extension``, ``constant``, ``assigned``, ``derived``."""
+"""How each variable came about: ``read``, ``extension``, ``constant``, ``assigned`` or ``derived``."""
 
 
 def provenance_schema(provenance: Mapping[str, pa.Table]) -> pa.Schema:
     """Return the schema of the one provenance table of all domains: keys, pointers, shape, and every join."""
-    joins = sorted({name for table in provenance.values() for name in table.column_names if name.startswith(JOIN)})
+    joins = sorted(
+        {name for table in provenance.values() for name in table.column_names if name.startswith(JOIN)}
+    )
     keys = {"domain": pa.string(), "usubjid": pa.string(), "seq": pa.int64(), "shape": pa.int32()}
     pointers = {field.name: field.type for field in POINTERS}
     return pa.schema({**keys, **pointers, **{name.removeprefix("_"): pa.string() for name in joins}})
@@ -70,11 +73,13 @@ def _is_variable(name: str) -> bool:
 
 
 def _shapes(table: pa.Table, variables: list[str]) -> tuple[pa.Array, list[bytes]]:
-    """Return the number of each record's shape, and the shapes: the declaration, then an alternative a variable."""
+    """Return each record's shape as a number, and the shapes: declaration, then an alternative a variable."""
     matrix = np.empty((len(table), 1 + len(variables)), np.uint8)
     for number, name in enumerate(("declaration", *variables)):
         matrix[:, number] = table[name].cast(pa.uint8()).fill_null(_ABSENT).to_numpy()
-    packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(matrix.shape[1]), len(table), [None, pa.py_buffer(matrix)])
+    packed = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(matrix.shape[1]), len(table), [None, pa.py_buffer(matrix)]
+    )
     encoded = packed.dictionary_encode()
     shapes: list[bytes] = encoded.dictionary.to_pylist()
     return encoded.indices.cast(pa.int32()), shapes
@@ -105,7 +110,11 @@ def rule_row(domain: Domain, name: str, rule: Rule, alternative: int) -> dict[st
         return {**facts, "how": "constant", "reason": rule.value}
     if isinstance(rule, OneWay):
         derived = bool(method) or rule.why.startswith("derived")
-        return {**facts, "how": "derived" if derived else "assigned", "reason": method or rule.why.removeprefix("derived: ")}
+        return {
+            **facts,
+            "how": "derived" if derived else "assigned",
+            "reason": method or rule.why.removeprefix("derived: "),
+        }
     if alternative == FROM_EXTENSION:
         return {**facts, "how": "extension", "alternative": alternative, "paths": [domain.extension(name)]}
     if alternative < len(choices):
@@ -121,4 +130,4 @@ def method_of(code: str, name: str) -> str:
         'Y where DTHDTC is present.'
     """
     general = METHODS.get(f"--{name.removeprefix(code)}", "") if name.startswith(code) else ""
-    return (METHODS.get(name, "") or general).replace("--", code)
+    return (METHODS.get(name, "") or IDENTIFIER_METHODS.get(name, "") or general).replace("--", code)

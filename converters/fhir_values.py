@@ -52,6 +52,17 @@ def values(path: Path, resource: Mapping[str, Any], item: str = "") -> list[Valu
         >>> values(parse("code.coding[].code"), resource)
         [('Observation.code.coding[0].code', '718-7')]
     """
+    return [(place, value) for place, value in places(path, resource, item) if value is not None]
+
+
+def places(path: Path, resource: Mapping[str, Any], item: str = "") -> list[tuple[str, str | None]]:
+    """Return what `values` does, and null for a repetition of ``[*]`` in which the path ends in nothing.
+
+    Example:
+        >>> resource = {"resourceType": "Observation", "code": {"coding": [{"code": "1"}, {}]}}
+        >>> places(parse("code.coding[*].code"), resource)
+        [('Observation.code.coding[0].code', '1'), ('Observation.code.coding[1].code', None)]
+    """
     place, element, steps = _start(path, resource, item)
     return list(_walk(steps, element, place))
 
@@ -97,16 +108,24 @@ def _part(owner: tuple[str, Any], name: str, number: str) -> tuple[str, Any]:
     return f"{place}.{name}[{number}]", element[name][int(number)]
 
 
-def _walk(steps: tuple[Step, ...], element: Any, place: str) -> Iterator[Valued]:
+def _walk(
+    steps: tuple[Step, ...], element: Any, place: str, *, repeated: bool = False
+) -> Iterator[tuple[str, str | None]]:
     if not steps:
-        if isinstance(element, bool | str):
-            yield place, _TRUTH[element] if isinstance(element, bool) else element
+        value = (
+            _TRUTH[element] if isinstance(element, bool) else element if isinstance(element, str) else None
+        )
+        if repeated or value is not None:
+            yield place, value
         return
     step = steps[0]
     below = element.get(step.name) if isinstance(element, dict) else None
-    if below is not None:
-        for part, where in _chosen(step, below, f"{place}.{step.name}"):
-            yield from _walk(steps[1:], part, where)
+    parts = list(_chosen(step, below, f"{place}.{step.name}")) if below is not None else []
+    repeated = repeated or (step.select == "every" and bool(parts))
+    if not parts and repeated:
+        yield f"{place}.{'.'.join(map(str, steps))}", None
+    for part, where in parts:
+        yield from _walk(steps[1:], part, where, repeated=repeated)
 
 
 def _chosen(step: Step, element: Any, place: str) -> Iterator[tuple[Any, str]]:

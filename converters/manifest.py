@@ -1,4 +1,4 @@
-"""The manifest of a run: what went in, what came out, by which versions and settings, each file with its hash."""
+"""The manifest of a run: what went in and what came out, with hashes, versions and settings."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class Manifest:
     outputs: tuple[File, ...]
 
 
-def manifest(conversion: Conversion, folder: Path, names: Iterable[str], created: datetime, ledger: Mapping[str, int]) -> Manifest:
+def manifest(
+    conversion: Conversion, folder: Path, names: Iterable[str], created: datetime, ledger: Mapping[str, int]
+) -> Manifest:
     """Return the manifest of a run.
 
     Args:
@@ -90,7 +92,13 @@ def manifest(conversion: Conversion, folder: Path, names: Iterable[str], created
         title=study.title,
         settings=settings_of(study),
         overrides=tuple(study.overrides()),
-        standards={"SDTMIG": study.sdtmig, "SDTM CT": study.ct, "Define-XML": "2.1", "SAS XPT": "5", "Dataset-JSON": "1.1"},
+        standards={
+            "SDTMIG": study.sdtmig,
+            "SDTM CT": study.ct,
+            "Define-XML": "2.1",
+            "SAS XPT": "5",
+            "Dataset-JSON": "1.1",
+        },
         software={"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}},
         ledger=dict(ledger),
         records={dataset.name: dataset.table.num_rows for dataset in conversion.datasets},
@@ -107,7 +115,10 @@ def settings_of(study: Study) -> dict[str, Any]:
         ['a', 'b']
     """
     plain: dict[str, Any] = msgspec.to_builtins(study)
-    return plain | {"products": sorted(study.products), "source": PurePosixPath(study.source.replace("\\", "/")).name}
+    return plain | {
+        "products": sorted(study.products),
+        "source": PurePosixPath(study.source.replace("\\", "/")).name,
+    }
 
 
 def study_of(found: Manifest) -> Study:
@@ -137,7 +148,10 @@ def read_manifest(folder: Path) -> Manifest:
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReadError(str(source), f"cannot be read as the manifest of a run: {error}") from error
     if found.format != FORMAT or found.format_version > FORMAT_VERSION:
-        raise ReadError(str(source), f"is {found.format} {found.format_version}; this version reads {FORMAT} {FORMAT_VERSION}")
+        raise ReadError(
+            str(source),
+            f"is {found.format} {found.format_version}; this version reads {FORMAT} {FORMAT_VERSION}",
+        )
     return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import msgspec
@@ -15,15 +17,16 @@ from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
-from trialbridge.converters.worklist import grouped
 
 from trialbridge.conversion import Conversion
+from trialbridge.converters.worklist import grouped
 from trialbridge.findings import Finding, Severity
 
 CLEAN, FINDINGS, UNMAPPED = 0, 1, 2
 TEXT_WIDTH = 110
 _TOP_FINDINGS = 12
 _TOP_REASONS = 6
+_LONGEST_SETTING = 160
 _COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTICE: "dim"}
 _STATUSES = ("mapped", "excluded", "unmapped")
 
@@ -125,19 +128,28 @@ def summarise(conversion: Conversion, findings: Sequence[Finding]) -> Summary:
 
 
 def to_json(value: object) -> bytes:
-    """Return a plain value as JSON for people too: sorted keys, indented, the same bytes for the same value.
+    r"""Return a plain value as JSON for people too: sorted keys, indented, the same bytes for the same value.
 
     Example:
         >>> to_json({"b": 1, "a": [2]})
-        b'{\\n  "a": [\\n    2\\n  ],\\n  "b": 1\\n}\\n'
+        b'{\n  "a": [\n    2\n  ],\n  "b": 1\n}\n'
     """
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(value, enc_hook=_plain, order="sorted"), indent=2) + b"\n"
+
+
+def _plain(value: object) -> str:
+    """Return a kind of text as text."""
+    if not isinstance(value, str):
+        raise NotImplementedError(type(value))
+    return str(value)
 
 
 def to_text(summary: Summary) -> str:
     """Return the summary as plain text of a fixed width."""
     target = io.StringIO()
-    console = Console(file=target, width=TEXT_WIDTH, color_system=None, force_terminal=False, legacy_windows=False)
+    console = Console(
+        file=target, width=TEXT_WIDTH, color_system=None, force_terminal=False, legacy_windows=False
+    )
     show(summary, console)
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
 
@@ -152,25 +164,44 @@ def show(summary: Summary, console: Console) -> None:
         console.print(_findings_table(summary))
 
 
-def next_steps(summary: Summary, out: Path, example: tuple[str, str, str] | None) -> Group:
-    """Return what to open after a run.
+def show_run(summary: Summary, conversion: Conversion, out: Path, console: Console) -> None:
+    """Print the summary of a run that has just been written, with its time and what to open next."""
+    show(summary, console)
+    for line in next_steps(summary, out, _example(conversion)):
+        console.print(line, soft_wrap=True)
+    seconds = sum(conversion.seconds.values())
+    console.print(Text(f"{summary.ledger['read']:,} resources in {seconds:.1f} s", style="dim"))
+
+
+def findings_table(findings: Sequence[Finding]) -> Table:
+    """Return findings as a table, one line each."""
+    table = _table("severity", "rule", "what", "where")
+    for one in findings:
+        where = " ".join(filter(None, (one.domain, one.variable, one.record, one.resource, one.path)))
+        severity = Text(str(one.severity), style=_COLOURS[one.severity])
+        table.add_row(severity, one.rule, Text(one.message), Text(where, style="dim"))
+    return table
+
+
+def next_steps(summary: Summary, out: Path, example: tuple[str, str, str] | None) -> list[Text]:
+    """Return what to open after a run, a line each, none of which may be broken.
 
     Args:
         summary: The run.
         out: The run folder.
         example: Domain, key and variable of a value to ask about.
     """
-    steps = [("the data, described", str(out / "sdtm" / "define.html"))]
+    steps = {"the data, described": str(out / "sdtm" / "define.html")}
     if summary.unmapped_codes or summary.findings:
-        steps.append(("what to decide", str(out / "run" / "worklist.xlsx")))
-    steps.append(("every number above, and its proof", str(out / "run")))
+        steps["what to decide"] = str(out / "run" / "worklist.xlsx")
+    steps["every number, and its proof"] = str(out / "run")
     if example:
         domain, key, variable = example
-        steps.append(("where a value comes from", f'trialbridge why {out} {domain} "{key}" {variable}'))
-    table = Table.grid(padding=(0, 2))
-    for name, what in steps:
-        table.add_row(Text(name, style="dim"), Text(what, overflow="fold"))
-    return Group(Text("Next", style="bold"), Padding(table, (0, 0, 0, 2)))
+        steps["where a value comes from"] = shlex.join(
+            ["trialbridge", "why", str(out), domain, key, variable]
+        )
+    lines = [Text.assemble((f"  {name:<29}", "dim"), what) for name, what in steps.items()]
+    return [Text("Next", style="bold"), *lines]
 
 
 def study_name(conversion: Conversion) -> str:
@@ -179,6 +210,19 @@ def study_name(conversion: Conversion) -> str:
         if dataset.table.num_rows and "STUDYID" in dataset.table.column_names:
             return str(dataset.table["STUDYID"][0].as_py())
     return conversion.study.id
+
+
+def _example(conversion: Conversion) -> tuple[str, str, str] | None:
+    """Return domain, key and variable of one result, to ask about."""
+    for domain, variable in _ASKED.items():
+        pointers = conversion.provenance.get(domain)
+        if pointers is not None and pointers.num_rows:
+            key = f"{pointers['USUBJID'][0].as_py()} {pointers['SEQ'][0].as_py()}"
+            return domain, key, variable
+    return None
+
+
+_ASKED = {"LB": "LBORRES", "VS": "VSORRES", "QS": "QSORRES", "AE": "AETERM", "EX": "EXDOSE"}
 
 
 def _subjects(conversion: Conversion) -> int:
@@ -191,7 +235,9 @@ def _datasets(conversion: Conversion, findings: Sequence[Finding]) -> Iterator[D
     for finding in findings:
         counts[finding.domain, finding.severity] += finding.count
     unmapped = Counter[str]()
-    for domain, count in zip(*(conversion.unmapped[name].to_pylist() for name in ("domain", "count")), strict=True):
+    for domain, count in zip(
+        *(conversion.unmapped[name].to_pylist() for name in ("domain", "count")), strict=True
+    ):
         unmapped[domain or ""] += count
     names = {dataset.name: dataset for dataset in conversion.datasets}
     for name in dict.fromkeys((*names, *sorted({*unmapped, *(domain for domain, _ in counts)} - {""}), "")):
@@ -202,13 +248,15 @@ def _datasets(conversion: Conversion, findings: Sequence[Finding]) -> Iterator[D
                 name,
                 names[name].label if name in names else "",
                 table.num_rows if table else 0,
-                pc.count_distinct(table["USUBJID"]).as_py() if table and "USUBJID" in table.column_names else 0,
+                pc.count_distinct(table["USUBJID"]).as_py()
+                if table and "USUBJID" in table.column_names
+                else 0,
                 _sources(conversion.provenance.get(name)),
                 *said,
             )
 
 
-def _sources(provenance: Any) -> int:  # noqa: ANN401 -- an Arrow table, or none
+def _sources(provenance: Any) -> int:
     if provenance is None:
         return 0
     return int(provenance.group_by(["source", "position", "within"]).aggregate([]).num_rows)
@@ -216,14 +264,20 @@ def _sources(provenance: Any) -> int:  # noqa: ANN401 -- an Arrow table, or none
 
 def _reasons(conversion: Conversion) -> list[Why]:
     rows = conversion.resources.select(["status", "resource_type", "reason"]).to_pylist()
-    counted = Counter((row["status"], row["resource_type"], row["reason"] or "") for row in rows if row["status"] != "mapped")
+    counted = Counter(
+        (row["status"], row["resource_type"], row["reason"] or "")
+        for row in rows
+        if row["status"] != "mapped"
+    )
     return [Why(*key, count) for key, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
 
 
-def _group(group: Any) -> FindingGroup:  # noqa: ANN401 -- a `worklist.Group`
+def _group(group: Any) -> FindingGroup:
     one: Finding = group.first
     place = next((text for text in (one.record, one.resource, one.path, one.source) if text), "")
-    return FindingGroup(str(one.severity), one.rule, one.domain, one.variable, group.count, one.message, place)
+    return FindingGroup(
+        str(one.severity), one.rule, one.domain, one.variable, group.count, one.message, place
+    )
 
 
 def _title(summary: Summary) -> Text:
@@ -233,9 +287,18 @@ def _title(summary: Summary) -> Text:
 
 
 def _table(*columns: str, title: str = "") -> Table:
-    table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False, box=None)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        pad_edge=False,
+        box=None,
+    )
     for column in columns:
-        table.add_column(column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold")
+        table.add_column(
+            column.lstrip("#"), justify="right" if column.startswith("#") else "left", overflow="fold"
+        )
     return table
 
 
@@ -244,12 +307,25 @@ def _number(count: int, style: str = "") -> Text:
 
 
 def _datasets_table(summary: Summary) -> Padding:
-    table = _table("domain", "", "#records", "#subjects", "#source resources", "#unmapped", "#errors", "#warnings", "#notices")
+    table = _table(
+        "domain",
+        "",
+        "#records",
+        "#subjects",
+        "#source resources",
+        "#unmapped",
+        "#errors",
+        "#warnings",
+        "#notices",
+    )
     for line in summary.datasets:
         supplemental = line.name.startswith("SUPP")
         table.add_row(
-            Text(f"  {line.name}" if supplemental else line.name or "-", style="dim" if supplemental else "bold"),
-            Text(line.label if line.name else "(not of one domain)", style="dim"),
+            Text(
+                f"  {line.name}" if supplemental else line.name or "-",
+                style="dim" if supplemental else "bold",
+            ),
+            Text("" if supplemental else line.label if line.name else "(not of one domain)", style="dim"),
             *(_number(count) for count in (line.records, line.subjects, line.resources)),
             _number(line.unmapped, "bold magenta"),
             _number(line.errors, "bold red"),
@@ -261,22 +337,36 @@ def _datasets_table(summary: Summary) -> Padding:
 
 def _ledger(summary: Summary) -> Group:
     numbers = summary.ledger
-    line = Text.assemble(("Ledger  ", "bold"), f"{numbers['read']:,} resources read = {numbers['mapped']:,} mapped")
+    line = Text.assemble(
+        ("Ledger  ", "bold"), f"{numbers['read']:,} resources read = {numbers['mapped']:,} mapped"
+    )
     line.append(f" + {numbers['excluded']:,} excluded + {numbers['unmapped']:,} unmapped")
     table = Table.grid(padding=(0, 2))
     for one in summary.not_mapped[:_TOP_REASONS]:
-        table.add_row(Text(f"{one.count:,}", justify="right"), one.status, one.resource_type, Text(one.reason, style="dim"))
+        table.add_row(
+            Text(f"{one.count:,}", justify="right"),
+            one.status,
+            one.resource_type,
+            Text(one.reason, style="dim"),
+        )
     rest = sum(one.count for one in summary.not_mapped[_TOP_REASONS:])
     if rest:
-        table.add_row(Text(f"{rest:,}", justify="right"), "", "", Text("for other reasons: run/ledger.parquet", style="dim"))
-    more = f"{summary.unmapped_codes:,} unknown codes or texts; {summary.unread_elements:,} element paths that no mapping reads"
+        table.add_row(
+            Text(f"{rest:,}", justify="right"),
+            "",
+            "",
+            Text("for other reasons: run/ledger.parquet", style="dim"),
+        )
+    more = f"{summary.unmapped_codes:,} unknown codes or texts"
+    more += f"; {summary.unread_elements:,} element paths that no mapping reads"
     return Group(line, Padding(table, (0, 0, 0, 2)), Text(f"        {more}", style="dim"))
 
 
 def _overrides(summary: Summary) -> Padding:
     table = Table.grid(padding=(0, 2))
     for name, value in summary.overrides:
-        table.add_row(Text(name, style="dim", overflow="fold"), Text(value, overflow="fold"))
+        shown = shorten(value, _LONGEST_SETTING, placeholder=" ... (all of it: run/manifest.json)")
+        table.add_row(Text(name, style="dim", overflow="fold"), Text(shown, overflow="fold"))
     return Padding(Group(Text("Settings in force", style="bold"), Padding(table, (0, 0, 0, 2))), (1, 0))
 
 

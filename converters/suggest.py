@@ -2,7 +2,7 @@
 
 Both texts are cut into words and each word into overlapping groups of three letters. The score is twice the
 number of groups that both have, in a hundredth of all groups of both: 100 is the same words in any order.
-A text is also tried without what follows a bracket, a comma, ``in``, ``by`` or ``of``, for nine tenths of the score.
+A text is also tried without what follows a bracket, a comma, ``in``, ``by`` or ``of``, for nine tenths of it.
 """
 
 from __future__ import annotations
@@ -84,15 +84,22 @@ def _groups(text: str) -> frozenset[str]:
 
 @cache
 def _codelists(domain: str, variable: str) -> tuple[str, ...]:
-    """Return the codelists of a variable; for a test of which not even the domain is known, those of all tests."""
+    """Return the codelists of a variable; those of all tests where not even the domain is known."""
     places = [(domain, variable)] if domain else [(code, f"{code}TESTCD") for code in _FINDINGS]
-    return tuple(code for of, name in places for facts in ig_variables(of) if facts.name == name for code in facts.codelists)
+    return tuple(
+        code
+        for of, name in places
+        for facts in ig_variables(of)
+        if facts.name == name
+        for code in facts.codelists
+    )
 
 
 @cache
 def _names(codes: tuple[str, ...], ct: str) -> _Names:
     terms = [term for code in codes for term in _terms(code, ct)]
-    sizes, postings = [], {}
+    sizes: list[int] = []
+    postings: dict[str, list[int]] = {}
     for number, (_, name, _) in enumerate(terms):
         groups = _groups(name)
         sizes.append(len(groups))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import xlsxwriter
-from trialbridge.converters.suggest import MOST, Suggestion, suggest
 
 from trialbridge.conversion import Conversion
+from trialbridge.converters.suggest import MOST, Suggestion, suggest
 from trialbridge.findings import Finding, Severity
 
 FONT = "Calibri"
@@ -19,18 +19,28 @@ _LONGEST_CELL = 32_767
 _LONGEST_LIST = 255
 _SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
 
-README = (
-    ("What this is", "What this run could not decide. Nothing here was guessed, and nothing was dropped: every "
-     "record that is concerned stands in run/ledger.parquet with its reason."),
-    ("Unmapped codes", "One row for each code or text that no table knows. The most frequent ones come first. "
-     "Write your choice into the yellow column, then carry it over into study.toml, under [codes], and run again."),
-    ("Suggestions", "Terms of the variable's CDISC codelists whose names have the most letters in common with the "
-     "text; 100 is the same words. They know nothing of medicine: a high score is a place to look, not an answer."),
-    ("Findings", "What is odd in the data, gathered by rule, with how often it occurs and one example. "
-     "run/findings.json has every one with its place."),
-    ("Elements not read", "FHIR elements that are in the input and that no mapping reads, with how often they "
-     "occur and the start of one value."),
-)  # fmt: skip
+README: Mapping[str, str] = {
+    "What this is": (
+        "What this run could not decide. Nothing here was guessed, and nothing was dropped: every resource "
+        "that is concerned stands in run/ledger.parquet with its reason."
+    ),
+    "Unmapped codes": (
+        "One row for each code or text that no table knows, the most frequent first. Write your choice into "
+        "the yellow column, carry it over to study.toml under [codes], and run again."
+    ),
+    "Suggestions": (
+        "Terms of the variable's CDISC codelists whose names have the most letters in common with the text; "
+        "100 is the same words. They know nothing of medicine: a high score is a place to look, not an answer."
+    ),
+    "Findings": (
+        "What is odd in the data, gathered by rule, with how often it occurs and one example. "
+        "run/findings.json has every one with its place."
+    ),
+    "Elements not read": (
+        "FHIR elements that are in the input and that no mapping reads, with how often they occur and the "
+        "start of one value."
+    ),
+}
 
 
 class Column(NamedTuple):
@@ -41,25 +51,55 @@ class Column(NamedTuple):
     style: str = "text"
 
 
+_OFFERED = tuple(
+    column
+    for rank in range(1, MOST + 1)
+    for column in (Column(f"Suggestion {rank}", 26), Column(f"Score {rank}", 9, "number"))
+)
 UNMAPPED_COLUMNS = (
-    Column("Domain", 9), Column("Variable", 12), Column("Code system", 34), Column("Code", 18), Column("Text", 40),
-    Column("Records", 10, "number"), Column("Subjects", 10, "number"), Column("Example values", 26),
-    Column("Units", 16), Column("Specimens", 18), Column("Example resource", 30), Column("Why it is here", 34),
-    *(column for rank in range(1, MOST + 1) for column in (Column(f"Suggestion {rank}", 26), Column(f"Score {rank}", 9, "number"))),
+    Column("Domain", 9),
+    Column("Variable", 12),
+    Column("Code system", 34),
+    Column("Code", 18),
+    Column("Text", 40),
+    Column("Records", 10, "number"),
+    Column("Subjects", 10, "number"),
+    Column("Example values", 26),
+    Column("Units", 16),
+    Column("Specimens", 18),
+    Column("Example resource", 30),
+    Column("Why it is here", 34),
+    *_OFFERED,
     Column("Decision", 20, "decision"),
-)  # fmt: skip
+)
 FINDING_COLUMNS = (
-    Column("Severity", 10), Column("Rule", 26), Column("Domain", 9), Column("Variable", 12), Column("Count", 9, "number"),
-    Column("One of them", 70), Column("Value", 24), Column("Record", 26), Column("Resource", 30), Column("Path", 34),
+    Column("Severity", 10),
+    Column("Rule", 26),
+    Column("Domain", 9),
+    Column("Variable", 12),
+    Column("Count", 9, "number"),
+    Column("One of them", 70),
+    Column("Value", 24),
+    Column("Record", 26),
+    Column("Resource", 30),
+    Column("Path", 34),
     Column("Source", 34),
-)  # fmt: skip
+)
 ELEMENT_COLUMNS = (Column("Element", 60), Column("Count", 12, "number"), Column("Start of a value", 70))
+_BOX = {"border": 1, "border_color": "#D9C77A", "locked": False}
+_HEADER = {
+    "bold": True,
+    "bg_color": "#1F3A5F",
+    "font_color": "#FFFFFF",
+    "text_wrap": True,
+    "valign": "vcenter",
+}
 
 _STYLES: Mapping[str, Mapping[str, object]] = {
     "text": {"text_wrap": True, "valign": "top"},
     "number": {"valign": "top", "num_format": "#,##0"},
-    "decision": {"valign": "top", "bg_color": "#FFF8D6", "border": 1, "border_color": "#D9C77A", "locked": False},
-    "header": {"bold": True, "bg_color": "#1F3A5F", "font_color": "#FFFFFF", "text_wrap": True, "valign": "vcenter"},
+    "decision": {"valign": "top", "bg_color": "#FFF8D6", **_BOX},
+    "header": _HEADER,
     "title": {"bold": True, "font_size": 16, "font_color": "#1F3A5F"},
     "name": {"bold": True, "valign": "top"},
 }
@@ -73,7 +113,9 @@ class Group:
     count: int
 
 
-def write_worklist(conversion: Conversion, findings: Sequence[Finding], target: Path, *, created: datetime) -> None:
+def write_worklist(
+    conversion: Conversion, findings: Sequence[Finding], target: Path, *, created: datetime
+) -> None:
     """Write the worklist of a run to `target`, the same bytes for the same run.
 
     Args:
@@ -114,17 +156,26 @@ def grouped(findings: Iterable[Finding]) -> list[Group]:
 def _finding_row(group: Group) -> tuple[object, ...]:
     one = group.first
     place = (one.record, one.resource, one.path, one.source)
-    return (str(one.severity), one.rule, one.domain, one.variable, group.count, one.message, one.value, *place)
+    return (
+        str(one.severity),
+        one.rule,
+        one.domain,
+        one.variable,
+        group.count,
+        one.message,
+        one.value,
+        *place,
+    )
 
 
-def _readme(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:  # noqa: ANN401 -- xlsxwriter has no types
+def _readme(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:
     sheet = book.add_worksheet("Read me")
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 24, styles["name"])
     sheet.set_column(1, 1, 96, styles["text"])
     sheet.write_string(0, 0, "Worklist", styles["title"])
     settings = [("Study", _study_name(conversion)), *conversion.study.overrides()]
-    for row, (name, text) in enumerate((*README, ("", ""), *settings), 2):
+    for row, (name, text) in enumerate((*README.items(), ("", ""), *settings), 2):
         sheet.write_string(row, 0, name, styles["name"])
         sheet.write_string(row, 1, text, styles["text"])
 
@@ -134,7 +185,7 @@ def _study_name(conversion: Conversion) -> str:
     return conversion.study.id or next(named, "")
 
 
-def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:  # noqa: ANN401 -- as above
+def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:
     rows = sorted(conversion.unmapped.to_pylist(), key=lambda row: -row["count"])
     found = [_suggestions(row, conversion.study.ct) for row in rows]
     cells = (_unmapped_row(row, some) for row, some in zip(rows, found, strict=True))
@@ -150,7 +201,15 @@ def _suggestions(row: Mapping[str, Any], ct: str) -> list[Suggestion]:
 
 
 def _unmapped_row(row: Mapping[str, Any], found: Sequence[Suggestion]) -> tuple[object, ...]:
-    known = (row["domain"], row["variable"], row["system"], row["code"], row["text"], row["count"], row["subjects"])
+    known = (
+        row["domain"],
+        row["variable"],
+        row["system"],
+        row["code"],
+        row["text"],
+        row["count"],
+        row["subjects"],
+    )
     context = (row["example_values"], row["units"], row["specimens"], row["example_resource"], row["reason"])
     offered = [cell for one in found for cell in (_offered(one), one.score)]
     return (*known, *context, *offered, *[None] * (2 * (MOST - len(found))), None)
@@ -161,26 +220,33 @@ def _offered(one: Suggestion) -> str:
 
 
 def _validation(found: Sequence[Suggestion]) -> dict[str, object]:
-    """Return what the decision is checked by: the suggestions are offered, another term is asked about once."""
+    """Return what the decision is checked by: suggestions are offered, another term is asked about."""
     values = [one.value for one in found if "," not in one.value]
     while len(",".join(values)) > _LONGEST_LIST:
         values.pop()
     if not values:
-        return {"validate": "length", "criteria": "<=", "value": 200, "error_message": "At most 200 characters."}
-    title = "Not one of the suggestions"
-    message = "This term is none of the suggestions. Keep it?"
+        return {
+            "validate": "length",
+            "criteria": "<=",
+            "value": 200,
+            "error_message": "At most 200 characters.",
+        }
     return {
-        "validate": "list", "source": values, "error_type": "warning", "error_title": title, "error_message": message,
-    }  # fmt: skip
+        "validate": "list",
+        "source": values,
+        "error_type": "warning",
+        "error_title": "Not one of the suggestions",
+        "error_message": "This term is none of the suggestions. Keep it?",
+    }
 
 
 def _sheet(
-    book: Any,  # noqa: ANN401 -- xlsxwriter has no types
+    book: Any,
     styles: Mapping[str, Any],
     name: str,
     columns: Sequence[Column],
     rows: Iterable[Sequence[object]],
-) -> Any:  # noqa: ANN401 -- the same
+) -> Any:
     sheet = book.add_worksheet(name)
     for number, column in enumerate(columns):
         sheet.set_column(number, number, column.width)
@@ -195,7 +261,7 @@ def _sheet(
     return sheet
 
 
-def _write(sheet: Any, row: int, column: int, cell: object, style: Any) -> None:  # noqa: ANN401 -- xlsxwriter has no types
+def _write(sheet: Any, row: int, column: int, cell: object, style: Any) -> None:
     """Write a cell; text is never taken for a formula or a link, whatever it begins with."""
     if isinstance(cell, int):
         sheet.write_number(row, column, cell, style)

@@ -10,11 +10,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+
+from trialbridge.conversion import Conversion
 from trialbridge.converters.cells import RULES, cells, provenance_schema
 from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
 from trialbridge.converters.manifest import INPUTS, MANIFEST, Manifest, manifest, read_manifest
@@ -22,8 +25,6 @@ from trialbridge.converters.report import Summary, summarise, to_json, to_text
 from trialbridge.converters.worklist import write_worklist
 from trialbridge.converters.write_dataset_json import write_dataset_json
 from trialbridge.converters.write_xpt import study_lengths, write_xpt
-
-from trialbridge.conversion import Conversion
 from trialbridge.errors import ConfigurationError, ConversionErrors, ReadError, TrialbridgeError, WriteError
 from trialbridge.findings import Finding
 from trialbridge.model import Dataset
@@ -32,13 +33,14 @@ PARTS = ("sdtm", "json", "parquet", "run")
 """The folders that belong to a run; whatever else lies in the run folder is left alone."""
 
 Describe = Callable[[Conversion, datetime, Path], Sequence[Finding]]
-"""Writes the description of the datasets into the folder of the transport files, and says what is wrong with it."""
+"""Writes the description of the datasets beside the transport files, and says what is wrong with it."""
 
 STATUSES = ("mapped", "excluded", "unmapped")
 _ROWS = 2**16
+_DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 
-def write_run(
+def write_run(  # noqa: PLR0913 -- the settings of a run, by name
     conversion: Conversion,
     out: Path,
     *,
@@ -79,8 +81,41 @@ def write_run(
     return summary
 
 
+def header_date(conversion: Conversion) -> datetime:
+    """Return the moment for all headers, so that equal input gives equal bytes.
+
+    That is ``SOURCE_DATE_EPOCH``, else the data cut of the study, else the latest complete date in any --DTC
+    variable that is not in the future, else 1970-01-01.
+
+    Raises:
+        ConfigurationError: ``SOURCE_DATE_EPOCH`` or the data cut is no date.
+    """
+    given, cut = os.environ.get("SOURCE_DATE_EPOCH", ""), conversion.study.cut
+    try:
+        if given:
+            return datetime.fromtimestamp(int(given), UTC).replace(tzinfo=None)
+        return datetime.fromisoformat(cut or _latest(conversion.datasets)).replace(tzinfo=None)
+    except (ValueError, OverflowError, OSError) as error:
+        source = "SOURCE_DATE_EPOCH" if given else conversion.study.source or "study.cut"
+        raise ConfigurationError(source, f"{given or cut} is no date: {error}") from error
+
+
+def _latest(datasets: Sequence[Dataset]) -> str:
+    today = datetime.now(UTC).date().isoformat()
+    found = []
+    for dataset in datasets:
+        for name in (variable.name for variable in dataset.variables if variable.name.endswith("DTC")):
+            dates = pc.utf8_slice_codeunits(dataset.table[name], 0, len(today))
+            whole = dates.filter(pc.fill_null(pc.match_substring_regex(dates, _DATE), False))  # noqa: FBT003 -- an Arrow scalar
+            found.append(pc.max(whole.filter(pc.less_equal(whole, today))).as_py())
+    return max(filter(None, found), default="1970-01-01")
+
+
 def check_ledger(conversion: Conversion) -> dict[str, int]:
-    """Return status -> number of resources, after proving that each resource has one, and each reason.
+    """Return status -> number of resources, after proving that the ledger accounts for all of them.
+
+    Each resource has one of the three statuses, each that is not mapped has its reason, and each record came
+    from a resource that the ledger calls mapped.
 
     Raises:
         WriteError: It does not balance, which is a fault of this package and never of the data.
@@ -89,13 +124,23 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
     statuses, reasons = table["status"].to_pylist(), table["reason"].to_pylist()
     for row, (status, reason) in enumerate(zip(statuses, reasons, strict=True), 1):
         if status not in STATUSES or (status != "mapped" and not reason):
-            problem = f"a resource is {status!r} for the reason {reason!r}; this is a fault of the program"
-            raise WriteError("LEDGER", "status", problem, row)
-    records = sum(table["records"].to_pylist())
-    written = sum(pointers.num_rows for pointers in conversion.provenance.values())
-    if records != written:
-        raise WriteError("LEDGER", "records", f"it has {records} records and the domains {written}; this is a fault of the program")
+            raise WriteError("LEDGER", "status", f"{status!r} for the reason {reason!r} {_FAULT}", row)
+    mapped = _places(table.filter(pc.equal(table["status"], "mapped")))
+    for code, pointers in conversion.provenance.items():
+        absent = pc.index(pc.is_in(_places(pointers), mapped), False).as_py()
+        if absent >= 0:
+            raise WriteError(
+                code, "", f"the record came from a resource that is not mapped {_FAULT}", absent + 1
+            )
     return {status: statuses.count(status) for status in STATUSES}
+
+
+_FAULT = "(this is a fault of the program)"
+
+
+def _places(table: pa.Table) -> pa.Array:
+    columns = (pc.fill_null(table[name].cast(pa.string()), "") for name in ("source", "position", "within"))
+    return pc.binary_join_element_wise(*columns, "\x1f").combine_chunks()
 
 
 def refuse_foreign(out: Path) -> None:
@@ -109,17 +154,24 @@ def refuse_foreign(out: Path) -> None:
     try:
         known = {file.name for file in read_manifest(out).outputs} | {MANIFEST, INPUTS}
     except ReadError as error:
-        raise ConfigurationError(str(out), "is there already and is no run of trialbridge; --force writes into it all the same") from error
-    found = (path.relative_to(out).as_posix() for part in PARTS for path in (out / part).rglob("*") if path.is_file())
+        raise ConfigurationError(
+            str(out), "is there already and is no run of trialbridge; --force writes into it all the same"
+        ) from error
+    found = (
+        path.relative_to(out).as_posix()
+        for part in PARTS
+        for path in (out / part).rglob("*")
+        if path.is_file()
+    )
     added = sorted(name for name in found if name not in known)
     if added:
-        problem = f"{added[0]} was not written by trialbridge and would be lost ({len(added)} such files); --force removes it"
+        problem = f"{added[0]} ({len(added)} such files) was not written by trialbridge; --force removes it"
         raise ConfigurationError(str(out), problem)
 
 
 @contextmanager
 def _beside(out: Path) -> Iterator[Path]:
-    target = Path(os.path.abspath(out))
+    target = out.resolve()
     folder = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         (folder / "run").mkdir(parents=True)
@@ -165,7 +217,9 @@ def _write_xpt(dataset: Dataset, folder: Path, conversion: Conversion, created: 
 
 def _write_json(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:
     study = conversion.study.id
-    metadata = DatasetJsonMetadata(created, "trialbridge", study, define="../sdtm/define.xml", system="trialbridge")
+    metadata = DatasetJsonMetadata(
+        created, "trialbridge", study, define="../sdtm/define.xml", system="trialbridge"
+    )
     write_dataset_json(dataset, folder / f"{dataset.name.lower()}.json", metadata=metadata)
 
 
@@ -183,7 +237,9 @@ FORMATS: Mapping[str, tuple[str, Write]] = {
 """Format -> its folder, and what writes one dataset."""
 
 
-def _write_proof(conversion: Conversion, folder: Path, summary: Summary, findings: Sequence[Finding], created: datetime) -> None:
+def _write_proof(
+    conversion: Conversion, folder: Path, summary: Summary, findings: Sequence[Finding], created: datetime
+) -> None:
     _parquet(folder / "ledger.parquet", [conversion.resources], conversion.resources.schema)
     _parquet(folder / "elements.parquet", [conversion.elements], conversion.elements.schema)
     schema = provenance_schema(conversion.provenance)

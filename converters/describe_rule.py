@@ -1,0 +1,118 @@
+"""Rules in words: what a line of a mapping does, for a reader who does not read Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from trialbridge import codecs, rules
+from trialbridge.rules import Rule
+
+_FEW = 3
+
+
+def _codes(codec: codecs.Codes) -> str:
+    if len(codec.table) > _FEW:
+        return f"the code is looked up in a table of {len(codec.table)}"
+    return "; ".join(f"{code} is {term}" for code, term in codec.table.items())
+
+
+_CODECS: Mapping[type, Callable[[Any], str]] = {
+    codecs.Text: lambda _: "the text as it stands",
+    codecs.DateTime: lambda _: "the date as it was written",
+    codecs.Number: lambda _: "the number as it was written",
+    codecs.Flag: lambda _: "true is Y, false is N",
+    codecs.Yes: lambda _: "true is Y; false says nothing",
+    codecs.Upper: lambda _: "the words in upper case",
+    codecs.Ref: lambda codec: f"the id behind {codec.type}/",
+    codecs.Codes: _codes,
+    codecs.Term: lambda codec: f"the NCI code is looked up in codelist {codec.codelist}",
+    codecs.Lookup: lambda codec: f"the code is looked up in the crosswalk {codec.crosswalk!r}",
+}
+
+
+def _matching(rule: rules.Matching) -> str:
+    wanted = " and ".join(f"{path} is {_condition(value)}" for path, value in rule.where.items())
+    alone = ", or the only one there is" if rule.alone else ""
+    what = describe_codec(rule.codec) if rule.value else f"it is {rule.then}"
+    return f"the repetition of which {wanted}{alone}: {what}"
+
+
+def _condition(value: object) -> str:
+    if isinstance(value, rules.Chosen):
+        return f"the one that the study's settings name for {value.name}"
+    return "the study product" if value is rules.PRODUCT else str(value)
+
+
+def _several(rule: rules.Several) -> str:
+    many = (
+        f"the number {rule.number} of several" if rule.number else f"{rule.multiple} where there are several"
+    )
+    return f"the codes of {', '.join(rule.parts)} in the crosswalk {rule.crosswalk!r}; {many}"
+
+
+def _coded(rule: rules.Coded) -> str:
+    through = f"a coding in the crosswalk {rule.crosswalk!r}, " if rule.crosswalk else ""
+    kept = "; text that no table knows is kept" if rule.verbatim else ""
+    return f"{through}an NCI code, or a text that is a term of codelist {rule.codelist}{kept}"
+
+
+_FIELDS = {
+    "domain": "the domain that the code of the test belongs to",
+    "testcd": "the test that the code means",
+    "test": "the name of the test that the code means",
+    "cat": "the category of the test that the code means",
+    "scat": "the subcategory of the test that the code means",
+    "spec": "the specimen that the code of the test names",
+    "method": "the method that the code of the test names",
+    "pos": "the position that the code of the test names",
+}
+
+
+def _field(name: str) -> str:
+    return _FIELDS.get(name, f"{name} of the test")
+
+
+_RULES: Mapping[type, Callable[[Any], str]] = {
+    rules.At: lambda rule: describe_codec(rule.codec),
+    rules.Const: lambda rule: f"always {rule.value}",
+    rules.OneWay: lambda rule: rule.why,
+    rules.Measured: lambda _: "comparator and number as they were written",
+    rules.Unit: lambda _: "the UCUM code as CDISC writes the unit, else the printed unit, else as collected",
+    rules.Coded: _coded,
+    rules.Tested: lambda rule: f"{_field(rule.field)}: by the study's own codes, by LOINC, then by NCI code",
+    rules.TestName: lambda _: "the name that the terminology pairs with the test code, else the printed name",
+    rules.Matching: _matching,
+    rules.Read: lambda rule: describe(rule.rule),
+    rules.Given: lambda rule: (
+        f"{describe(rule.rule)}, only {'with' if rule.present else 'without'} {rule.path}"
+    ),
+    rules.Several: _several,
+}
+
+
+def describe(rule: Rule) -> str:
+    """Return what a rule, or one alternative of a rule, does.
+
+    Example:
+        >>> describe(rules.At("effectiveDateTime", codecs.DateTime()))
+        'the date as it was written'
+    """
+    if isinstance(rule, rules.OneOf):
+        return "; else ".join(map(describe, rule.rules))
+    return _RULES.get(type(rule), _own_words)(rule)
+
+
+def describe_codec(codec: codecs.Codec) -> str:
+    """Return what a codec does towards SDTM.
+
+    Example:
+        >>> describe_codec(codecs.Codes({"male": "M"}))
+        'male is M'
+    """
+    return _CODECS.get(type(codec), _own_words)(codec)
+
+
+def _own_words(rule: object) -> str:
+    """Return the first sentence that the class says of itself."""
+    return (type(rule).__doc__ or type(rule).__name__).splitlines()[0].rstrip(".")
