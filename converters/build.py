@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import distinct
-from trialbridge.elements import Version, wire
+from trialbridge.elements import Element, Version, wire
 from trialbridge.mapping import Domain
 from trialbridge.paths import Path, parse
 from trialbridge.readers import columns_of
+from trialbridge.versions import REQUIRED
 from trialbridge.shapes import ITEM_ROW, NO_TEXT, Position, Shape, nest_items, shape_of
 
 Struct = msgspec.Struct
@@ -196,7 +197,8 @@ class Builder:
         columns = columns_of(kind, self.version, dict.fromkeys(["id", *leaves, *constants]))
         shape = shape_of(kind, self.version, columns, self.domain.code)
         values = {text: column.to_pylist() for text, column in leaves.items() if text in columns}
-        return build(shape, {**values, "id": ids.to_pylist()}, constants, len(ids))
+        rows = build(shape, {**values, "id": ids.to_pylist()}, constants, len(ids))
+        return completed(kind, self.version, shape, rows)
 
     def _answers(self, leaves: Mapping[str, pa.Array], ids: pa.Array) -> Written:
         """Return one QuestionnaireResponse for all answers that share everything but the answer itself."""
@@ -215,6 +217,33 @@ class Builder:
             self.domain.source, {text: column.take(kept) for text, column in whole.items()}, ids.take(kept), self._constants()
         )
         return Written(self.domain.source, [_with_items(one, nested) for one, nested in zip(responses, items, strict=True)])
+
+
+def completed(kind: str, version: Version, shape: Shape, rows: list[Struct]) -> list[Struct]:
+    """Return the resources with every element that FHIR requires: an unknown one says that it is unknown."""
+    assert shape.position is not None  # noqa: S101 -- a shape made by `shape_of`
+    empty = shape.position.empty
+    missing = {}
+    for name, element in shape.position.elements.items():
+        if element.required and not element.choice:
+            code = REQUIRED[version].get(kind, {}).get(name)
+            missing[name] = _unknown(shape.position, name, element) if code is None else msgspec.Raw(f'"{code}"'.encode())
+    for name, value in missing.items():
+        default = getattr(empty, name)
+        if value is not None:
+            rows = [msgspec.structs.replace(row, **{name: value}) if getattr(row, name) == default else row for row in rows]
+    return rows
+
+
+def _unknown(position: Position, name: str, element: Element) -> Any:  # noqa: ANN401 -- a field of a Struct
+    """Return what stands for an unknown element; none for a bare value, which a mapping must fix."""
+    if wire(element) != "complex" or element.many:
+        return None
+    below = position.typed.get(name)
+    return msgspec.Raw(b'{"extension":' + _ABSENT + b"}") if below is None else below.struct(extension=msgspec.Raw(_ABSENT))
+
+
+_ABSENT = b'[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]'
 
 
 def _first_rows(numbers: pa.Array, count: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ from trialbridge.converters.build import Builder, Written, digest
 from trialbridge.converters.extract import Extraction, Extractor
 from trialbridge.converters.identity import identify
 from trialbridge.converters.leaves import Rowset, StagedLeaves
-from trialbridge.converters.read_fhir import Batch
+from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.converters.stage import Staged, column
 from trialbridge.elements import Version
 from trialbridge.mapping import Domain, carried, to_leaves, to_records
@@ -88,7 +89,7 @@ def read_back(
     domain: Domain, written: Sequence[Written], order: Sequence[int], vocabulary: Vocabulary, version: Version
 ) -> dict[str, pa.Array]:
     """Return the SDTM columns that a reader finds in what was written, in the order of the records."""
-    extraction = Extraction(Extractor(paths_by_type([domain]), version), 0, "")
+    extraction = Extraction(Extractor(paths_by_type([domain]), version), 0, Source("", Path()))
     for part in written:
         data = list(part.lines())
         nothing = [""] * len(data)

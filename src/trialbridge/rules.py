@@ -59,7 +59,14 @@ class Rule(Protocol):
         """Return path -> column of what is written; null in each of them where a value has no FHIR form."""
 
 
-def _cells(values: pa.Array, *sources: pa.Array, partial: bool = False) -> Cells:
+def cells_of(values: pa.Array, *sources: pa.Array, partial: bool = False) -> Cells:
+    """Return `values` as `Cells`: lost is where a source has something and the value is null.
+
+    Args:
+        values: The SDTM column.
+        sources: The FHIR columns that it was made of.
+        partial: Whether a source value that is not translated is simply another fact, and not a loss.
+    """
     if partial or not sources:
         return Cells(values, None, pa.array([False]).take(pa.nulls(len(values), pa.int8()).fill_null(0)))
     present = sources[0].is_valid()
@@ -86,7 +93,7 @@ class At:
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the translated column."""
         column = leaves(self.path)
-        return _cells(self.codec.to_sdtm(column, vocabulary), column, partial=self.codec.partial)
+        return cells_of(self.codec.to_sdtm(column, vocabulary), column, partial=self.codec.partial)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
         """Return the translated column at its place."""
@@ -103,7 +110,7 @@ class Const:
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return the value, once a record."""
-        return _cells(pa.array([self.value], TEXT).take(pa.nulls(leaves.rows, pa.int8()).fill_null(0)))
+        return cells_of(pa.array([self.value], TEXT).take(pa.nulls(leaves.rows, pa.int8()).fill_null(0)))
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return nothing."""
@@ -120,7 +127,7 @@ class OneWay:
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return nulls: a later step fills them."""
-        return _cells(blank(leaves.rows))
+        return cells_of(blank(leaves.rows))
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return nothing."""
@@ -177,7 +184,7 @@ class Measured:
         """Return comparator and number, as written."""
         comparator, value = (leaves(path) for path in self.paths)
         number = pc.replace_substring_regex(value, '^"(.*)"$', r"\1")
-        return _cells(pc.binary_join_element_wise(pc.fill_null(comparator, ""), number, ""), value)
+        return cells_of(pc.binary_join_element_wise(pc.fill_null(comparator, ""), number, ""), value)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return comparator and number, where the text is one."""
@@ -207,7 +214,7 @@ class Unit:
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return the CDISC unit, or the unit as collected where no table knows it."""
         code, unit = (leaves(path) for path in self.paths)
-        return _cells(by_values([code, unit], _cdisc_unit), code, unit)
+        return cells_of(by_values([code, unit], _cdisc_unit), code, unit)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return the CDISC unit as the printed one, with its UCUM code where that reads back the same."""
@@ -242,6 +249,8 @@ class Coded:
         crosswalk: Name of the crosswalk table; empty for none.
         column: Column of the crosswalk that holds the term.
         verbatim: Text that no table knows is kept as it is (for an extensible codelist); else it is lost.
+        partial: What no table knows is simply another fact, and not a loss.
+        unknown: What no table knows is what is asked for, instead of the terms.
     """
 
     base: str
@@ -249,6 +258,8 @@ class Coded:
     crosswalk: str = ""
     column: str = "target"
     verbatim: bool = False
+    partial: bool = False
+    unknown: bool = False
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -267,10 +278,12 @@ class Coded:
         system, code, display, text = (joined(leaves(path)) for path in self.paths)
 
         def term(system: str, code: str, display: str, text: str) -> str | None:
-            return self._term(split(system), split(code), [text, *split(display)], vocabulary)
+            texts = [*split(text), *split(display)]
+            found = self._term(split(system), split(code), texts, vocabulary)
+            return found if not self.unknown else None if found else _first_of([*texts, *split(code)])
 
-        partial = self.column != "target"
-        return _cells(by_values([system, code, display, text], term), code, display, text, partial=partial)
+        partial = self.partial or self.unknown or self.column != "target"
+        return cells_of(by_values([system, code, display, text], term), code, display, text, partial=partial)
 
     def _term(
         self, systems: Sequence[str], codes: Sequence[str], texts: Sequence[str], vocabulary: Vocabulary
@@ -281,7 +294,7 @@ class Coded:
         for text in filter(None, texts):
             if found := self._of_text(text, vocabulary):
                 return found
-        return next((text.strip() for text in texts if text.strip()), None) if self.verbatim else None
+        return _first_of(texts) if self.verbatim else None
 
     def _of_coding(self, system: str, code: str, vocabulary: Vocabulary) -> str | None:
         if system in NCIT_SYSTEMS and self.column == "target":
@@ -308,6 +321,10 @@ class Coded:
         return term == term.strip() and self._term(systems, codes, [term], vocabulary) == term
 
 
+def _first_of(texts: Sequence[str]) -> str | None:
+    return next((text.strip() for text in texts if text.strip()), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Tested:
     """What the code of a test says: its domain, --TESTCD, --CAT, --SPEC, --METHOD or --POS. Reads only.
@@ -331,7 +348,7 @@ class Tested:
         values = [getattr(test, self.field) or None if test else None for test in tests]
         column = pc.take(pa.array(values, TEXT), indices)
         sources = [joined(leaves(path)) for path in self.paths[1:]]
-        return _cells(column, *sources, partial=self.field != "testcd")
+        return cells_of(column, *sources, partial=self.field != "testcd")
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return nothing."""
@@ -384,7 +401,7 @@ class TestName:
         indices, tests = tests_of(self.base, leaves, vocabulary)
         names = [self._name(test, vocabulary) if test else None for test in tests]
         column = pc.take(pa.array(names, TEXT), indices)
-        return _cells(pc.coalesce(column, leaves(f"{self.base}.text"), leaves(f"{self.base}.coding[].display")))
+        return cells_of(pc.coalesce(column, leaves(f"{self.base}.text"), leaves(f"{self.base}.coding[].display")))
 
     def _name(self, test: Test, vocabulary: Vocabulary) -> str | None:
         return name_of_test(self.variable, test.testcd, vocabulary.ct) or test.test or None
@@ -437,7 +454,7 @@ class Matching:
         values = leaves(f"{self.base}.{self.value}").to_pylist() if self.value else [None] * leaves.rows
         rows = zip(values, *conditions, strict=True)
         found = pa.array([self._pick(value, cells, wanted) for value, *cells in rows], TEXT)
-        return _cells(self.codec.to_sdtm(found, vocabulary) if self.value else found)
+        return cells_of(self.codec.to_sdtm(found, vocabulary) if self.value else found)
 
     def _pick(
         self, values: list[Any] | None, cells: Sequence[list[Any] | None], wanted: Sequence[Callable[[Any], bool]]
@@ -541,7 +558,7 @@ class Several:
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return the terms."""
         columns = [joined(leaves(path)) for path in self.paths]
-        return _cells(by_values(columns, self._term), columns[2], partial=self.number > 0)
+        return cells_of(by_values(columns, self._term), columns[2], partial=self.number > 0)
 
     def _term(self, names: str, systems: str, codes: str) -> str | None:
         parts = list(zip(split(names), split(systems), split(codes), strict=False))

@@ -13,6 +13,7 @@ import msgspec
 from trialbridge.elements import Version, elements, resource_types
 
 _REACTION = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/"
+_ELEMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-AdverseEvent."
 
 R5: Mapping[str, Mapping[str, str | None]] = {
     "AdverseEvent": {
@@ -21,6 +22,10 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "outcome": "outcome[]",
         "resultingCondition": "resultingEffect",
         "severity": f"extension[url={_REACTION}ae-severity].valueCodeableConcept",
+        f"extension[url={_ELEMENT}mitigatingAction].extension[url=item].valueCodeableConcept": (
+            "mitigatingAction[].itemCodeableConcept"
+        ),
+        f"extension[url={_ELEMENT}occurrence].valuePeriod": "occurrencePeriod",
         "suspectEntity[*].instance": "suspectEntity[*].instanceReference",
         "suspectEntity[].instance": "suspectEntity[].instanceReference",
         "suspectEntity[*].causality[].assessment": "suspectEntity[*].causality.entityRelatedness",
@@ -59,6 +64,17 @@ R5: Mapping[str, Mapping[str, str | None]] = {
     "Medication": {"form": "doseForm"},
     "Consent": {"dateTime": "date", "patient": "subject"},
 }
+
+REQUIRED: Mapping[Version, Mapping[str, Mapping[str, str]]] = {
+    "R4": {},
+    "R4B": {},
+    "R5": {
+        "AdverseEvent": {"status": "completed"},
+        "ResearchStudy": {"status": "active"},
+        "ResearchSubject": {"status": "active"},
+    },
+}
+"""Required codes that a release asks for and that say nothing of the subject: what is written there."""
 
 ALIASES: Mapping[Version, Mapping[str, Mapping[str, str | None]]] = {"R4": {}, "R4B": {}, "R5": R5}
 
