@@ -36,8 +36,8 @@ def check_participation(tables: Mapping[str, pa.Table], findings: list[Finding])
 def _span(tables: Mapping[str, pa.Table], usubjid: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return the day of the first and of the last record of each subject, as days since 1970."""
     number = {name: row for row, name in enumerate(usubjid.to_pylist())}
-    first = np.full(len(number), np.iinfo(np.int64).max)
-    last = np.full(len(number), np.iinfo(np.int64).min)
+    first = np.full(len(usubjid), np.iinfo(np.int64).max)
+    last = np.full(len(usubjid), np.iinfo(np.int64).min)
     for code, table in tables.items():
         for suffix in DATES:
             name = f"{code}{suffix}"
