@@ -6,6 +6,7 @@ the overall one: the overall study gives STUDYID, the site's one SITEID.
 
 from __future__ import annotations
 
+from trialbridge.arms import Arm
 from trialbridge.codecs import Codes, DateTime, Lookup, Text, Yes
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.rules import At, Chosen, Const, Given, Matching, OneOf, OneWay, Read, Several
@@ -19,6 +20,7 @@ OMB = "urn:oid:2.16.840.1.113883.6.238"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 RACE = f"patient->extension[url={US_CORE}/us-core-race]"
 ETHNICITY = f"patient->extension[url={US_CORE}/us-core-ethnicity]"
+GROUPS = ("study->arm[*]", "overall->arm[*]")
 NOT_ON_STUDY = Codes({"ineligible": "SCREEN FAILURE"}, partial=True)
 COUNTRY = Lookup("country", "urn:iso:std:iso:3166")
 
@@ -49,7 +51,11 @@ DM = Domain(
         ),
         "DOMAIN": Const("DM"),
         "USUBJID": At(f"patient->identifier[system={USUBJID}].value"),
-        "SUBJID": OneOf(Matching("identifier[*]", {"system": Chosen("subject")}, "value"), At("identifier[].value"), Read(At("id"))),
+        "SUBJID": OneOf(
+            Matching("identifier[*]", {"system": Chosen("subject")}, "value"),
+            At("identifier[].value"),
+            Read(At("id")),
+        ),
         # Timing of participation
         "RFSTDTC": At("period.start", DateTime()),
         "RFENDTC": At("period.end", DateTime()),
@@ -76,24 +82,53 @@ DM = Domain(
         "AGE": OneWay("derived: full years from BRTHDTC to RFSTDTC"),
         "AGEU": OneWay("derived: YEARS where AGE is given"),
         "SEX": At("patient->gender", Lookup("sex", GENDER)),
-        "RACE": OneOf(Several(RACE, ("ombCategory", "detailed"), "race"), At(f"{RACE}.extension[url=text].valueString", Lookup("race", OMB, partial=True))),
+        "RACE": OneOf(
+            Several(RACE, ("ombCategory", "detailed"), "race"),
+            At(f"{RACE}.extension[url=text].valueString", Lookup("race", OMB, partial=True)),
+        ),
         "ETHNIC": OneOf(
             At(f"{ETHNICITY}.extension[url=ombCategory].valueCoding.code", Lookup("ethnicity", OMB)),
-            Read(At(f"{ETHNICITY}.extension[url=ombCategory].valueCoding.code", Lookup("ethnicity", NULL_FLAVOR))),
-            Read(At(f"{ETHNICITY}.extension[url=detailed].valueCoding.code", Lookup("ethnicity", OMB, partial=True))),
+            Read(
+                At(
+                    f"{ETHNICITY}.extension[url=ombCategory].valueCoding.code",
+                    Lookup("ethnicity", NULL_FLAVOR),
+                )
+            ),
+            Read(
+                At(
+                    f"{ETHNICITY}.extension[url=detailed].valueCoding.code",
+                    Lookup("ethnicity", OMB, partial=True),
+                )
+            ),
+            Read(At(f"{ETHNICITY}.extension[url=text].valueString", Lookup("ethnicity", OMB, partial=True))),
         ),
         # Arms
-        "ARMCD": OneWay("derived: the code that the study configuration gives the arm, else the arm's name where it fits"),
-        "ARM": At("assignedArm"),
+        "ARMCD": OneWay(
+            "derived: the code that the study configuration gives the arm, else the arm's name where it fits"
+        ),
+        "ARM": Arm("assignedArm", GROUPS),
         "ACTARMCD": OneWay("derived: as ARMCD"),
-        "ACTARM": At("actualArm"),
+        "ACTARM": Arm("actualArm", GROUPS),
         "ARMNRS": At("status", NOT_ON_STUDY),
         "ACTARMUD": OneWay("a text of an unplanned treatment has no element in ResearchSubject"),
-        "COUNTRY": OneOf(Read(At("site->address.country", COUNTRY)), Read(At("organisation->address[].country", COUNTRY))),
+        "COUNTRY": OneOf(
+            Read(At("site->address.country", COUNTRY)), Read(At("organisation->address[].country", COUNTRY))
+        ),
     },
     supp={
-        **{f"RACE{number}": Supp(f"Race {number}", Several(RACE, ("ombCategory", "detailed"), "race", number)) for number in range(1, 6)},
+        **{
+            f"RACE{number}": Supp(
+                f"Race {number}", Several(RACE, ("ombCategory", "detailed"), "race", number)
+            )
+            for number in range(1, 6)
+        },
+        "CRACE": Supp("Race, Detailed", At(f"{RACE}.extension[url=detailed].valueCoding.display")),
         "RACEOTH": Supp("Race, as Reported", Read(At(f"{RACE}.extension[url=text].valueString", Text()))),
-        "ETHNOTH": Supp("Ethnicity, as Reported", Read(At(f"{ETHNICITY}.extension[url=text].valueString", Text()))),
+        "CETHNIC": Supp(
+            "Ethnicity, Detailed", At(f"{ETHNICITY}.extension[url=detailed].valueCoding.display")
+        ),
+        "ETHNOTH": Supp(
+            "Ethnicity, as Reported", Read(At(f"{ETHNICITY}.extension[url=text].valueString", Text()))
+        ),
     },
 )

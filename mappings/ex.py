@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from trialbridge.codecs import DateTime, Number
+from trialbridge.dosing import Frequency
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.results import Ratio
 from trialbridge.rules import At, Coded, Const, Given, OneOf, OneWay, Read, Unit
 
 CONCEPT = "medicationCodeableConcept"
+ORDERED = "request->dosageInstruction[].timing"
 
 EX = Domain(
     code="EX",
@@ -39,15 +42,20 @@ EX = Domain(
             Read(At("medicationReference.display")),
         ),
         # Record qualifiers
-        "EXCAT": At("category.text"),
+        "EXCAT": OneOf(
+            At("category.text"), Read(At("category.coding[].display")), Read(At("category.coding[].code"))
+        ),
         "EXDOSE": At("dosage.dose.value", Number()),
         "EXDOSTXT": Given("dosage.dose.value", At("dosage.text"), present=False),
         "EXDOSU": Unit("dosage.dose", needs="dosage.dose.value"),
-        "EXDOSFRM": Coded("medication->form", "FRM", "dose_form"),
-        "EXDOSFRQ": Coded("request->dosageInstruction[].timing.code", "FREQ", "frequency"),
-        "EXROUTE": Coded("dosage.route", "ROUTE", "route"),
+        "EXDOSFRM": Coded("medication->form", "FRM", "dose_form", verbatim=True),
+        "EXDOSFRQ": OneOf(
+            Coded(f"{ORDERED}.code", "FREQ", "frequency"),
+            Frequency(f"{ORDERED}.repeat"),
+        ),
+        "EXROUTE": Coded("dosage.route", "ROUTE", "route", verbatim=True),
         "EXLOT": At("medication->batch.lotNumber"),
-        "EXLOC": Coded("dosage.site", "LOC", "body_site"),
+        "EXLOC": Coded("dosage.site", "LOC", "body_site", verbatim=True),
         "EXLAT": OneOf(Read(Coded("dosage.site", "LAT", "body_site", column="lat"))),
         "EXADJ": OneOf(At("statusReason[].text"), Read(At("statusReason[].coding[].display"))),
         # Timing
@@ -57,8 +65,22 @@ EX = Domain(
         "EXENDY": OneWay("derived: EXENDTC against DM.RFSTDTC"),
     },
     supp={
-        "EXRATE": Supp("Rate of Administration", Read(At("dosage.rateQuantity.value", Number()))),
-        "EXRATEU": Supp("Unit of the Rate", Read(Unit("dosage.rateQuantity"))),
+        "EXDOSTX": Supp("Dosage as Written", Read(Given("dosage.dose.value", At("dosage.text")))),
+        "EXRATE": Supp(
+            "Rate of Administration",
+            OneOf(
+                At("dosage.rateQuantity.value", Number()),
+                Ratio("dosage.rateRatio"),
+            ),
+        ),
+        "EXRATEU": Supp("Unit of the Rate", Unit("dosage.rateQuantity", needs="dosage.rateQuantity.value")),
+        "EXMETHOD": Supp(
+            "Method of Administration",
+            OneOf(
+                At("dosage.method.text"),
+                Read(At("dosage.method.coding[].display")),
+            ),
+        ),
         "EXNOTE": Supp("Note on the Administration", At("note[].text")),
     },
 )

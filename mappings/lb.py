@@ -6,16 +6,41 @@ values live. Microbiology and antibodies are routed elsewhere by the code of the
 
 from __future__ import annotations
 
-from trialbridge.codecs import Codes, DateTime, Number, Term
+from trialbridge.codecs import Beyond, Codes, DateTime, Number, Term
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.rules import At, Coded, Const, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
+from trialbridge.results import Absence, Extent, Ratio, Reference, Without
+from trialbridge.rules import At, Coded, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
 from trialbridge.vocabulary import LOINC, NCIT
 
 CODE = "$this.code"
 VALUE = "$this.valueQuantity"
-RANGE = "$this.referenceRange[]"
-POSITION = "extension[url=http://hl7.org/fhir/StructureDefinition/observation-bodyPosition].valueCodeableConcept"
-NOT_DONE = Codes({"cancelled": "NOT DONE"}, partial=True)
+RANGE = "$this.referenceRange"
+ABSENT = "$this.dataAbsentReason"
+RESULTS = (
+    f"{VALUE}.value",
+    "$this.valueString",
+    "$this.valueCodeableConcept.text",
+    "$this.valueCodeableConcept.coding[].code",
+    "$this.valueInteger",
+    "$this.valueBoolean",
+    "$this.valueDateTime",
+    "$this.valueTime",
+    "$this.valueRatio.numerator.value",
+    "$this.valueRange.low.value",
+    "$this.valueRange.high.value",
+    "$this.valuePeriod.start",
+)
+CANCELLED = Codes({"cancelled": "NOT DONE"}, partial=True)
+REPORTED = Codes(
+    {
+        "preliminary": "PRELIMINARY",
+        "amended": "AMENDED",
+        "corrected": "CORRECTED",
+        "registered": "REGISTERED",
+        "unknown": "UNKNOWN",
+    },
+    partial=True,
+)
 IN_ERROR = {"entered-in-error": "entered in error: the sender withdraws it"}
 
 LB = Domain(
@@ -36,11 +61,15 @@ LB = Domain(
         "DOMAIN": Const("LB"),
         "USUBJID": OneWay("the subject that Observation.subject points to"),
         "LBSEQ": OneWay("derived: the order of the natural keys within the subject"),
-        "LBGRPID": OneWay("derived: the panel that names this Observation in hasMember, or the Observation of a component"),
+        "LBGRPID": OneWay(
+            "derived: the panel that names this Observation in hasMember, or the Observation of a component"
+        ),
         "LBREFID": OneOf(At("specimen->accessionIdentifier.value"), Read(At("specimen->identifier[].value"))),
         "LBSPID": At("identifier[].value"),
         # Topic
-        "LBTESTCD": OneOf(At(f"{CODE}.coding[system={NCIT}].code", Term("LBTESTCD", partial=True)), Tested(CODE, "testcd")),
+        "LBTESTCD": OneOf(
+            At(f"{CODE}.coding[system={NCIT}].code", Term("LBTESTCD", partial=True)), Tested(CODE, "testcd")
+        ),
         "LBTEST": TestName("LBTESTCD", CODE),
         # Result qualifiers
         "LBCAT": Tested(CODE, "cat"),
@@ -55,44 +84,73 @@ LB = Domain(
             Read(At("$this.valueBoolean", Codes({"true": "Y", "false": "N"}))),
             Read(At("$this.valueDateTime", DateTime())),
             Read(At("$this.valueTime")),
+            Ratio("$this.valueRatio"),
+            Extent("$this.valueRange.low.value", "$this.valueRange.high.value"),
+            Extent("$this.valuePeriod.start", "$this.valuePeriod.end", between="/", alone=("", "/")),
         ),
-        "LBORRESU": Unit(VALUE, needs=f"{VALUE}.value"),
+        "LBORRESU": OneOf(
+            Unit(VALUE, needs=f"{VALUE}.value"),
+            Read(Unit("$this.valueRange.low")),
+            Read(Unit("$this.valueRange.high")),
+        ),
         "LBRESSCL": Tested(CODE, "resscl"),
-        "LBORNRLO": OneOf(At(f"{RANGE}.low.value", Number())),
-        "LBORNRHI": OneOf(At(f"{RANGE}.high.value", Number())),
+        "LBORNRLO": Reference(RANGE, "low.value", Number()),
+        "LBORNRHI": Reference(RANGE, "high.value", Number()),
         "LBSTRESC": OneWay("derived: LBORRES in the standard unit of the test"),
         "LBSTRESN": OneWay("derived: the number in LBSTRESC"),
         "LBSTRESU": OneWay("derived: the standard unit of the test"),
         "LBSTNRLO": OneWay("derived: LBORNRLO in the standard unit"),
         "LBSTNRHI": OneWay("derived: LBORNRHI in the standard unit"),
-        "LBSTNRC": At(f"{RANGE}.text"),
-        "LBNRIND": Coded("$this.interpretation[]", "NRIND", "interpretation"),
-        "LBSTAT": OneOf(At("$this.dataAbsentReason.coding[].code", Codes({"not-performed": "NOT DONE"}, partial=True)), Read(At("status", NOT_DONE))),
-        "LBREASND": OneOf(At("$this.dataAbsentReason.text"), Read(At("$this.dataAbsentReason.coding[].display")), Read(At("$this.dataAbsentReason.coding[].code"))),
+        "LBSTNRC": Reference(RANGE, "text"),
+        "LBNRIND": OneOf(
+            Coded("$this.interpretation[]", "NRIND", "interpretation", partial=True),
+            Read(Coded("$this.interpretation[*]", "NRIND", "interpretation", partial=True)),
+        ),
+        "LBSTAT": OneOf(
+            Without(RESULTS, Absence(ABSENT)),
+            Read(Without(RESULTS, At("status", CANCELLED))),
+        ),
+        "LBREASND": OneOf(
+            At(f"{ABSENT}.text"),
+            Read(At(f"{ABSENT}.coding[].display")),
+            Read(Absence(ABSENT, "reason")),
+        ),
         # Record qualifiers
         "LBNAM": At("laboratory->name"),
         "LBLOINC": At(f"{CODE}.coding[system={LOINC}].code"),
         "LBSPEC": OneOf(Coded("specimen->type", "SPECTYPE", "specimen"), Tested(CODE, "spec")),
-        "LBSPCCND": Coded("specimen->condition[]", "SPECCOND"),
-        "LBMETHOD": OneOf(Coded("method", "METHOD", "method"), Tested(CODE, "method")),
+        "LBSPCCND": Coded("specimen->condition[]", "SPECCOND", verbatim=True),
+        "LBSPCUFL": OneOf(Read(At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)))),
+        "LBMETHOD": OneOf(Coded("method", "METHOD", "method", verbatim=True), Tested(CODE, "method")),
         "LBLOBXFL": OneWay("derived: the last result before the first dose"),
         "LBFAST": Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"),
+        "LBDRVFL": OneOf(Read(Given("derivedFrom[].reference", Const("Y")))),
         # Timing
         "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
         "VISIT": At("encounter->type[].text"),
         "LBDTC": OneOf(
+            Read(At("specimen->collection.collectedDateTime", DateTime())),
+            Read(At("specimen->collection.collectedPeriod.start", DateTime())),
             At("effectiveDateTime", DateTime()),
             Read(At("effectivePeriod.start", DateTime())),
             Read(At("effectiveInstant", DateTime())),
-            Read(At("specimen->collection.collectedDateTime", DateTime())),
-            Read(At("specimen->collection.collectedPeriod.start", DateTime())),
         ),
-        "LBENDTC": OneOf(At("specimen->collection.collectedPeriod.end", DateTime())),
+        "LBENDTC": OneOf(
+            At("specimen->collection.collectedPeriod.end", DateTime()),
+            Read(At("effectivePeriod.end", DateTime())),
+        ),
         "LBDY": OneWay("derived: LBDTC against DM.RFSTDTC"),
         "LBENDY": OneWay("derived: LBENDTC against DM.RFSTDTC"),
     },
     supp={
-        "LBRSLT": Supp("Status of the Result at the Source", At("status", Codes({"preliminary": "PRELIMINARY", "amended": "AMENDED", "corrected": "CORRECTED", "registered": "REGISTERED", "unknown": "UNKNOWN"}, partial=True))),
+        "LBINTP": Supp(
+            "Interpretation as Reported",
+            OneOf(
+                At("$this.interpretation[].coding[].code", Beyond(("N", "H", "L", "A"))),
+                Read(At("$this.interpretation[].text", Beyond(("NORMAL", "HIGH", "LOW", "ABNORMAL")))),
+            ),
+        ),
+        "LBRSLT": Supp("Status of the Result at the Source", At("status", REPORTED)),
         "LBNOTE": Supp("Note on the Result", At("note[].text")),
     },
 )

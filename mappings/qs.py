@@ -6,15 +6,45 @@ survey Observations. An Observation that repeats an answer of a response it was 
 
 from __future__ import annotations
 
-from trialbridge.codecs import DateTime, Number
-from trialbridge.mapping import Domain, Join
+from trialbridge.codecs import Codes, DateTime, Number
+from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.questions import Instrument, ItemCode, ItemName, TestCode
+from trialbridge.results import Absence, Extent, Ratio, Without
 from trialbridge.rules import At, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
 
 ANSWER = "$this.answer"
 ITEM = "$this.item"
-OLD_SCORE = f"{ANSWER}.valueCoding.extension[url=http://hl7.org/fhir/StructureDefinition/ordinalValue].valueDecimal"
-SCORE = f"{ANSWER}.valueCoding.extension[url=http://hl7.org/fhir/StructureDefinition/itemWeight].valueDecimal"
+CODING = f"{ANSWER}.valueCoding"
+QUANTITY = f"{ANSWER}.valueQuantity"
+HL7 = "http://hl7.org/fhir/StructureDefinition"
 CODE = "$this.code"
+RESULT = "$this.valueQuantity"
+ABSENT = "$this.dataAbsentReason"
+YES_NO = Codes({"true": "Y", "false": "N"})
+WITHDRAWN = {"entered-in-error": "entered in error: the sender withdraws it"}
+ANSWERS = (
+    f"{CODING}.code",
+    f"{CODING}.display",
+    f"{QUANTITY}.value",
+    *(
+        f"{ANSWER}.value{kind}"
+        for kind in ("Decimal", "Integer", "Boolean", "Date", "DateTime", "Time", "String", "Uri")
+    ),
+    f"{ANSWER}.valueAttachment.title",
+    f"{ANSWER}.valueAttachment.url",
+    f"{ANSWER}.valueReference.display",
+    f"{ANSWER}.valueReference.reference",
+)
+RESULTS = (
+    f"{RESULT}.value",
+    "$this.valueString",
+    "$this.valueCodeableConcept.text",
+    "$this.valueCodeableConcept.coding[].code",
+    "$this.valueInteger",
+    "$this.valueBoolean",
+    "$this.valueDateTime",
+    "$this.valueTime",
+)
 
 QS = Domain(
     code="QS",
@@ -25,7 +55,7 @@ QS = Domain(
         "questionnaire": Join("questionnaire", "Questionnaire"),
         "encounter": Join("encounter.reference", "Encounter"),
     },
-    excluded={"status": {"entered-in-error": "entered in error: the sender withdraws it"}},
+    excluded={"status": WITHDRAWN},
     fixed={"status": "completed"},
     rules={
         # Identifiers
@@ -35,45 +65,59 @@ QS = Domain(
         "QSSEQ": OneWay("derived: the order of the natural keys within the subject"),
         "QSSPID": At("identifier.value"),
         # Topic
-        "QSTESTCD": At(f"{ITEM}.linkId"),
-        "QSTEST": OneWay("derived: the name that the terminology gives QSTESTCD, else the item's own text"),
+        "QSTESTCD": ItemCode(f"{ITEM}.linkId", "questionnaire"),
+        "QSTEST": ItemName(f"{ITEM}.linkId", "questionnaire", f"{ITEM}.text"),
         # Grouping qualifiers
-        "QSCAT": OneOf(At("questionnaire->title"), Read(At("questionnaire->name")), Read(At("questionnaire"))),
+        "QSCAT": OneOf(
+            Instrument("questionnaire", ("questionnaire->title", "questionnaire->name")),
+            At("questionnaire->title"),
+        ),
         "QSSCAT": OneOf(At("$this.group.text"), Read(At("$this.group.linkId"))),
         # Result qualifiers
         "QSORRES": OneOf(
-            Read(At(f"{ANSWER}.valueCoding.display")),
-            Read(At(f"{ANSWER}.valueCoding.code")),
-            Measured(f"{ANSWER}.valueQuantity"),
+            Read(At(f"{CODING}.display")),
+            Read(At(f"{CODING}.code")),
+            Measured(QUANTITY),
             Read(At(f"{ANSWER}.valueDecimal", Number())),
             Read(At(f"{ANSWER}.valueInteger", Number())),
-            Read(At(f"{ANSWER}.valueBoolean")),
+            Read(At(f"{ANSWER}.valueBoolean", YES_NO)),
             Read(At(f"{ANSWER}.valueDate", DateTime())),
             Read(At(f"{ANSWER}.valueDateTime", DateTime())),
             Read(At(f"{ANSWER}.valueTime")),
             At(f"{ANSWER}.valueString"),
             Read(At(f"{ANSWER}.valueUri")),
             Read(At(f"{ANSWER}.valueAttachment.title")),
+            Read(At(f"{ANSWER}.valueAttachment.url")),
             Read(At(f"{ANSWER}.valueReference.display")),
             Read(At(f"{ANSWER}.valueReference.reference")),
         ),
-        "QSORRESU": Unit(f"{ANSWER}.valueQuantity", needs=f"{ANSWER}.valueQuantity.value"),
+        "QSORRESU": Unit(QUANTITY, needs=f"{QUANTITY}.value"),
         "QSSTRESC": OneOf(
-            Read(At(OLD_SCORE, Number())),
-            Read(At(SCORE, Number())),
+            Read(At(f"{CODING}.extension[url={HL7}/ordinalValue].valueDecimal", Number())),
+            Read(At(f"{CODING}.extension[url={HL7}/itemWeight].valueDecimal", Number())),
+            Read(At(f"{ANSWER}.extension[url={HL7}/itemWeight].valueDecimal", Number())),
             Read(At(f"{ANSWER}.valueDecimal", Number())),
             Read(At(f"{ANSWER}.valueInteger", Number())),
         ),
         "QSSTRESN": OneWay("derived: the number in QSSTRESC"),
         "QSSTRESU": OneWay("derived: QSORRESU where QSSTRESN is given"),
-        "QSSTAT": OneWay("derived: NOT DONE where an item has no answer"),
-        "QSREASND": OneOf(At(f"{ITEM}.extension[url=http://hl7.org/fhir/StructureDefinition/data-absent-reason].valueCode")),
+        "QSSTAT": OneOf(Read(Without(ANSWERS, Const("NOT DONE")))),
+        "QSREASND": OneOf(
+            At(f"{ITEM}.extension[url={HL7}/data-absent-reason].valueCode"),
+            Read(At(f"{ANSWER}.extension[url={HL7}/data-absent-reason].valueCode")),
+        ),
         "QSLOBXFL": OneWay("derived: the last result before the first dose"),
         # Timing
         "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
         "VISIT": At("encounter->type[].text"),
         "QSDTC": At("authored", DateTime()),
         "QSDY": OneWay("derived: QSDTC against DM.RFSTDTC"),
+    },
+    supp={
+        "QSTEXT": Supp(
+            "Text of the Question", ItemName(f"{ITEM}.linkId", "questionnaire", f"{ITEM}.text", beyond=True)
+        ),
+        "QSANSCD": Supp("Code of the Answer", At(f"{CODING}.code")),
     },
 )
 
@@ -82,8 +126,12 @@ QS_SURVEY = Domain(
     source="Observation",
     rows="component",
     source_of="Subject",
-    joins={"encounter": Join("encounter.reference", "Encounter")},
-    excluded={"status": {"entered-in-error": "entered in error: the sender withdraws it"}},
+    joins={
+        "encounter": Join("encounter.reference", "Encounter"),
+        "response": Join("derivedFrom[].reference", "QuestionnaireResponse"),
+        "questionnaire": Join("response->questionnaire", "Questionnaire"),
+    },
+    excluded={"status": WITHDRAWN},
     fixed={"status": "final"},
     rules={
         # Identifiers
@@ -93,29 +141,54 @@ QS_SURVEY = Domain(
         "QSSEQ": OneWay("derived: the order of the natural keys within the subject"),
         "QSSPID": At("identifier[].value"),
         # Topic
-        "QSTESTCD": OneOf(Tested(CODE, "testcd"), At(f"{CODE}.coding[].code")),
-        "QSTEST": TestName("", CODE),
+        "QSTESTCD": OneOf(Tested(CODE, "testcd"), At(f"{CODE}.coding[].code", TestCode())),
+        "QSTEST": TestName("QSTESTCD", CODE),
         # Grouping qualifiers
-        "QSCAT": OneOf(Tested(CODE, "cat"), At("method.text")),
+        "QSCAT": OneOf(
+            Tested(CODE, "cat"),
+            At("method.text"),
+            Instrument("response->questionnaire", ("questionnaire->title", "questionnaire->name")),
+        ),
         "QSSCAT": Tested(CODE, "scat"),
         # Result qualifiers
         "QSORRES": OneOf(
-            Measured("$this.valueQuantity"),
+            Measured(RESULT),
             At("$this.valueString"),
             Read(At("$this.valueCodeableConcept.text")),
             Read(At("$this.valueCodeableConcept.coding[].display")),
             Read(At("$this.valueCodeableConcept.coding[].code")),
             Read(At("$this.valueInteger", Number())),
+            Read(At("$this.valueBoolean", YES_NO)),
+            Read(At("$this.valueDateTime", DateTime())),
+            Read(At("$this.valueTime")),
+            Ratio("$this.valueRatio"),
+            Extent("$this.valueRange.low.value", "$this.valueRange.high.value"),
         ),
-        "QSORRESU": Unit("$this.valueQuantity", needs="$this.valueQuantity.value"),
-        "QSSTRESC": OneWay("derived: QSORRES, of which the scale is the instrument's own"),
+        "QSORRESU": Unit(RESULT, needs=f"{RESULT}.value"),
+        "QSSTRESC": OneOf(
+            Read(
+                At(
+                    f"$this.valueCodeableConcept.coding[].extension[url={HL7}/ordinalValue].valueDecimal",
+                    Number(),
+                )
+            ),
+            Read(
+                At(
+                    f"$this.valueCodeableConcept.coding[].extension[url={HL7}/itemWeight].valueDecimal",
+                    Number(),
+                )
+            ),
+        ),
         "QSSTRESN": OneWay("derived: the number in QSSTRESC"),
         "QSSTRESU": OneWay("derived: QSORRESU where QSSTRESN is given"),
-        "QSSTAT": OneWay("derived: NOT DONE where a data-absent reason is given"),
+        "QSSTAT": OneOf(
+            Without(RESULTS, Absence(ABSENT)),
+            Read(Without(RESULTS, At("status", Codes({"cancelled": "NOT DONE"}, partial=True)))),
+        ),
         "QSREASND": OneOf(
-            At("$this.dataAbsentReason.text"),
-            Read(At("$this.dataAbsentReason.coding[].display")),
-            Read(At("$this.dataAbsentReason.coding[].code")),
+            At(f"{ABSENT}.text"),
+            Read(At(f"{ABSENT}.coding[].display")),
+            Read(Absence(ABSENT, "reason")),
         ),
         "QSLOBXFL": OneWay("derived: the last result before the first dose"),
         "QSDRVFL": OneOf(Read(Given("derivedFrom[].reference", Const("Y")))),

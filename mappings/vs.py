@@ -4,12 +4,36 @@ from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Number, Term
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.rules import At, Coded, Const, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
+from trialbridge.results import Absence, Extent, Without
+from trialbridge.rules import At, Coded, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
 from trialbridge.vocabulary import NCIT
 
 CODE = "$this.code"
 VALUE = "$this.valueQuantity"
-POSITION = "extension[url=http://hl7.org/fhir/StructureDefinition/observation-bodyPosition].valueCodeableConcept"
+ABSENT = "$this.dataAbsentReason"
+RESULTS = (
+    f"{VALUE}.value",
+    "$this.valueString",
+    "$this.valueCodeableConcept.text",
+    "$this.valueCodeableConcept.coding[].code",
+    "$this.valueInteger",
+    "$this.valueRange.low.value",
+    "$this.valueRange.high.value",
+)
+REPORTED = Codes(
+    {
+        "preliminary": "PRELIMINARY",
+        "amended": "AMENDED",
+        "corrected": "CORRECTED",
+        "registered": "REGISTERED",
+        "unknown": "UNKNOWN",
+    },
+    partial=True,
+)
+CANCELLED = Codes({"cancelled": "NOT DONE"}, partial=True)
+POSITION = (
+    "extension[url=http://hl7.org/fhir/StructureDefinition/observation-bodyPosition].valueCodeableConcept"
+)
 
 VS = Domain(
     code="VS",
@@ -24,10 +48,14 @@ VS = Domain(
         "DOMAIN": Const("VS"),
         "USUBJID": OneWay("the subject that Observation.subject points to"),
         "VSSEQ": OneWay("derived: the order of the natural keys within the subject"),
-        "VSGRPID": OneWay("derived: the panel that names this Observation in hasMember, or the Observation of a component"),
+        "VSGRPID": OneWay(
+            "derived: the panel that names this Observation in hasMember, or the Observation of a component"
+        ),
         "VSSPID": At("identifier[].value"),
         # Topic
-        "VSTESTCD": OneOf(At(f"{CODE}.coding[system={NCIT}].code", Term("VSTESTCD", partial=True)), Tested(CODE, "testcd")),
+        "VSTESTCD": OneOf(
+            At(f"{CODE}.coding[system={NCIT}].code", Term("VSTESTCD", partial=True)), Tested(CODE, "testcd")
+        ),
         "VSTEST": TestName("VSTESTCD", CODE),
         # Result qualifiers
         "VSCAT": Tested(CODE, "cat"),
@@ -39,24 +67,30 @@ VS = Domain(
             Read(At("$this.valueCodeableConcept.coding[].display")),
             Read(At("$this.valueCodeableConcept.coding[].code")),
             Read(At("$this.valueInteger", Number())),
+            Extent("$this.valueRange.low.value", "$this.valueRange.high.value"),
         ),
-        "VSORRESU": Unit(VALUE, needs=f"{VALUE}.value"),
+        "VSORRESU": OneOf(
+            Unit(VALUE, needs=f"{VALUE}.value"),
+            Read(Unit("$this.valueRange.low")),
+            Read(Unit("$this.valueRange.high")),
+        ),
         "VSSTRESC": OneWay("derived: VSORRES in the standard unit of the test"),
         "VSSTRESN": OneWay("derived: the number in VSSTRESC"),
         "VSSTRESU": OneWay("derived: the standard unit of the test"),
         "VSSTAT": OneOf(
-            At("$this.dataAbsentReason.coding[].code", Codes({"not-performed": "NOT DONE"}, partial=True)),
-            Read(At("status", Codes({"cancelled": "NOT DONE"}, partial=True))),
+            Without(RESULTS, Absence(ABSENT)),
+            Read(Without(RESULTS, At("status", CANCELLED))),
         ),
         "VSREASND": OneOf(
-            At("$this.dataAbsentReason.text"),
-            Read(At("$this.dataAbsentReason.coding[].display")),
-            Read(At("$this.dataAbsentReason.coding[].code")),
+            At(f"{ABSENT}.text"),
+            Read(At(f"{ABSENT}.coding[].display")),
+            Read(Absence(ABSENT, "reason")),
         ),
         # Record qualifiers
-        "VSLOC": Coded("bodySite", "LOC", "body_site"),
+        "VSLOC": Coded("bodySite", "LOC", "body_site", verbatim=True),
         "VSLAT": OneOf(Read(Coded("bodySite", "LAT", "body_site", column="lat"))),
         "VSLOBXFL": OneWay("derived: the last result before the first dose"),
+        "VSDRVFL": OneOf(Read(Given("derivedFrom[].reference", Const("Y")))),
         # Timing
         "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
         "VISIT": At("encounter->type[].text"),
@@ -69,6 +103,14 @@ VS = Domain(
     },
     supp={
         "VSMETHOD": Supp("Method of Measurement", Coded("method", "METHOD", "method", verbatim=True)),
+        "VSINTP": Supp(
+            "Interpretation as Reported",
+            OneOf(
+                At("$this.interpretation[].coding[].code"),
+                Read(At("$this.interpretation[].text")),
+            ),
+        ),
+        "VSRSLT": Supp("Status of the Result at the Source", At("status", REPORTED)),
         "VSNOTE": Supp("Note on the Measurement", At("note[].text")),
     },
 )

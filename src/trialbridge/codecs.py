@@ -223,6 +223,22 @@ class Upper:
 
 
 @dataclass(frozen=True, slots=True)
+class Beyond:
+    """Text that says more than some plain words do; the plain words are another variable's."""
+
+    plain: tuple[str, ...]
+    partial: bool = True
+
+    def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
+        """Return the text where it is none of the plain words."""
+        return by_value(column, lambda text: None if text.upper() in self.plain else text.strip() or None)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:
+        """Return the text where it is none of the plain words."""
+        return Text().to_fhir(self.to_sdtm(column, vocabulary), vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
 class Yes:
     """A FHIR boolean of which only true is a fact: ``Y`` or blank."""
 

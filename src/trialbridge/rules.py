@@ -224,7 +224,10 @@ class Unit:
 
 
 def _cdisc_unit(code: str, unit: str) -> str | None:
-    return crosswalks.to_cdisc_unit(code, unit) or unit.strip() or code.strip() or None
+    known = crosswalks.to_cdisc_unit(code, unit)
+    if known or all(crosswalks.is_unitless(text) for text in (code, unit) if text):
+        return known
+    return unit.strip() or code.strip() or None
 
 
 def _ucum(unit: str) -> str | None:

@@ -23,6 +23,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "codes": {},
     "units": {},
     "arms": {},
+    "questionnaires": {},
     "permitted": {},
 }
 
@@ -47,6 +48,7 @@ class Study:
         codes: System -> code -> field -> value: the study's own reading of a test code.
         unit_of: --TESTCD -> standard unit.
         arms: Arm as the data names it -> ARMCD.
+        questionnaires: Canonical URL of a questionnaire, or its last segment -> ``category`` -> QSCAT.
         permitted: ``DM.ARM`` -> the values that the design allows.
         cut: Data cut-off date, for file headers; empty for the latest date in the input.
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
@@ -66,6 +68,7 @@ class Study:
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     unit_of: Mapping[str, str] = field(default_factory=dict)
     arms: Mapping[str, str] = field(default_factory=dict)
+    questionnaires: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cut: str = ""
     every_patient: bool = False
@@ -75,7 +78,10 @@ class Study:
     def vocabulary(self) -> Vocabulary:
         """The words of this study."""
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
-        return Vocabulary(self.ct, self.units, tests, self.unit_of, self.products, self.identifiers)
+        instruments = {name: own["category"] for name, own in self.questionnaires.items()}
+        return Vocabulary(
+            self.ct, self.units, tests, self.unit_of, self.products, self.identifiers, questionnaires=instruments
+        )
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return every setting that changes what the data would give by itself, for the report."""
@@ -88,6 +94,7 @@ class Study:
                 found.append((f"code {code}" + (f" of {system}" if system else ""), words))
         found += [(f"standard unit of {test}", unit) for test, unit in self.unit_of.items()]
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
+        found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
         named = {"USUBJID": self.usubjid, "study product": ", ".join(sorted(self.products))}
         found += [(name, value) for name, value in named.items() if value]
         return [("unit system", self.units), ("terminology", self.ct), *found]
@@ -103,10 +110,27 @@ def read_study(source: Path) -> Study:
         data = tomllib.loads(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(str(source), str(error)) from error
-    problems = list(_problems(data))
+    return study_of(data, str(source))
+
+
+def study_of(data: Mapping[str, Any], source: str = "") -> Study:
+    """Return the settings that the sections of a `study.toml` say.
+
+    Args:
+        data: Section -> key -> value.
+        source: The file they were read from.
+
+    Raises:
+        ConfigurationError: They hold a key or a value that means nothing here.
+
+    Example:
+        >>> study_of({"study": {"id": "S1"}}).id
+        'S1'
+    """
+    problems = _problems(data)
     if problems:
-        raise ConfigurationError(str(source), "; ".join(problems))
-    return _study(data, str(source))
+        raise ConfigurationError(source or "the study's settings", "; ".join(problems))
+    return _study(data, source)
 
 
 def _problems(data: Mapping[str, Any]) -> list[str]:
@@ -129,6 +153,9 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
         problems.append(f"study.ct must be one of {', '.join(CT_VERSIONS)}")
     if study.get("units", "SI") not in {"SI", "conventional"}:
         problems.append("study.units must be SI or conventional")
+    for name, own in data.get("questionnaires", {}).items():
+        if not isinstance(own, dict) or set(own) != {"category"} or not isinstance(own["category"], str):
+            problems.append(f'questionnaires."{name}" must be {{ category = "..." }}')
     for name, pattern in data.get("patterns", {}).items():
         try:
             if re.compile(pattern).groups != 1:
@@ -154,6 +181,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         codes=data.get("codes", {}),
         unit_of=data.get("units", {}),
         arms=data.get("arms", {}),
+        questionnaires=data.get("questionnaires", {}),
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
         source=source,

@@ -63,6 +63,17 @@ class Crosswalk:
         term = self._codelist.by_code(code)
         return term.submission_value if term else None
 
+    def knows(self, system: str, code: str) -> bool:
+        """Return whether there is a row for `code` of `system`, even one without a target.
+
+        Example:
+            >>> crosswalk("data_absent_reason").knows("", "as-text")
+            False
+        """
+        return any(
+            (key, code) in self._exact or (key, code.casefold()) in self._folded for key in (canonical(system), "")
+        )
+
     def find_text(self, text: str, column: str = "target") -> str | None:
         """Return `column` of the row whose text is `text`, without regard to case and spacing.
 
