@@ -113,7 +113,7 @@ def summarise(conversion: Conversion, findings: Sequence[Finding]) -> Summary:
     unmapped = bool(conversion.unmapped.num_rows or ledger["unmapped"])
     found = any(group.severity != Severity.NOTICE for group in groups)
     return Summary(
-        study=study_name(conversion),
+        study=conversion.study.id,
         subjects=_subjects(conversion),
         inputs=len(conversion.inputs),
         datasets=tuple(_datasets(conversion, findings)),
@@ -204,14 +204,6 @@ def next_steps(summary: Summary, out: Path, example: tuple[str, str, str] | None
     return [Text("Next", style="bold"), *lines]
 
 
-def study_name(conversion: Conversion) -> str:
-    """Return the study that the datasets name, else the one of the settings."""
-    for dataset in conversion.datasets:
-        if dataset.table.num_rows and "STUDYID" in dataset.table.column_names:
-            return str(dataset.table["STUDYID"][0].as_py())
-    return conversion.study.id
-
-
 def _example(conversion: Conversion) -> tuple[str, str, str] | None:
     """Return domain, key and variable of one result, to ask about."""
     for domain, variable in _ASKED.items():
@@ -263,13 +255,14 @@ def _sources(provenance: Any) -> int:
 
 
 def _reasons(conversion: Conversion) -> list[Why]:
-    rows = conversion.resources.select(["status", "resource_type", "reason"]).to_pylist()
-    counted = Counter(
-        (row["status"], row["resource_type"], row["reason"] or "")
-        for row in rows
-        if row["status"] != "mapped"
+    names = ["status", "resource_type", "reason"]
+    table = conversion.resources.select(names)
+    grouped_rows = (
+        table.filter(pc.not_equal(table["status"], "mapped")).group_by(names).aggregate([([], "count_all")])
     )
-    return [Why(*key, count) for key, count in sorted(counted.items(), key=lambda item: (-item[1], item[0]))]
+    rows = grouped_rows.to_pylist()
+    found = [Why(row["status"], row["resource_type"], row["reason"] or "", row["count_all"]) for row in rows]
+    return sorted(found, key=lambda one: (-one.count, one.status, one.resource_type, one.reason))
 
 
 def _group(group: Any) -> FindingGroup:

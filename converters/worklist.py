@@ -30,7 +30,7 @@ README: Mapping[str, str] = {
     ),
     "Suggestions": (
         "Terms of the variable's CDISC codelists whose names have the most letters in common with the text; "
-        "100 is the same words. They know nothing of medicine: a high score is a place to look, not an answer."
+        "100 is the same words. They know nothing of medicine: a high score is where to look, not an answer."
     ),
     "Findings": (
         "What is odd in the data, gathered by rule, with how often it occurs and one example. "
@@ -174,15 +174,10 @@ def _readme(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> Non
     sheet.set_column(0, 0, 24, styles["name"])
     sheet.set_column(1, 1, 96, styles["text"])
     sheet.write_string(0, 0, "Worklist", styles["title"])
-    settings = [("Study", _study_name(conversion)), *conversion.study.overrides()]
+    settings = [("Study", conversion.study.id), *conversion.study.overrides()]
     for row, (name, text) in enumerate((*README.items(), ("", ""), *settings), 2):
         sheet.write_string(row, 0, name, styles["name"])
         sheet.write_string(row, 1, text, styles["text"])
-
-
-def _study_name(conversion: Conversion) -> str:
-    named = (dataset.table["STUDYID"][0].as_py() for dataset in conversion.datasets if dataset.table.num_rows)
-    return conversion.study.id or next(named, "")
 
 
 def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:

@@ -24,7 +24,7 @@ from trialbridge.converters.manifest import INPUTS, MANIFEST, Manifest, manifest
 from trialbridge.converters.report import Summary, summarise, to_json, to_text
 from trialbridge.converters.worklist import write_worklist
 from trialbridge.converters.write_dataset_json import write_dataset_json
-from trialbridge.converters.write_xpt import study_lengths, write_xpt
+from trialbridge.converters.write_xpt import write_xpt
 from trialbridge.errors import ConfigurationError, ConversionErrors, ReadError, TrialbridgeError, WriteError
 from trialbridge.findings import Finding
 from trialbridge.model import Dataset
@@ -121,10 +121,14 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
         WriteError: It does not balance, which is a fault of this package and never of the data.
     """
     table = conversion.resources
-    statuses, reasons = table["status"].to_pylist(), table["reason"].to_pylist()
-    for row, (status, reason) in enumerate(zip(statuses, reasons, strict=True), 1):
-        if status not in STATUSES or (status != "mapped" and not reason):
-            raise WriteError("LEDGER", "status", f"{status!r} for the reason {reason!r} {_FAULT}", row)
+    status, reason = table["status"], pc.fill_null(table["reason"], "")
+    sound = pc.or_(
+        pc.equal(status, "mapped"), pc.and_(pc.is_in(status, pa.array(STATUSES)), pc.not_equal(reason, ""))
+    )
+    wrong = pc.index(pc.fill_null(sound, False), False).as_py()  # noqa: FBT003 -- Arrow scalars
+    if wrong >= 0:
+        problem = f"{status[wrong].as_py()!r} for the reason {reason[wrong].as_py()!r} {_FAULT}"
+        raise WriteError("LEDGER", "status", problem, wrong + 1)
     mapped = _places(table.filter(pc.equal(table["status"], "mapped")))
     for code, pointers in conversion.provenance.items():
         absent = pc.index(pc.is_in(_places(pointers), mapped), False).as_py()
@@ -132,7 +136,8 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
             raise WriteError(
                 code, "", f"the record came from a resource that is not mapped {_FAULT}", absent + 1
             )
-    return {status: statuses.count(status) for status in STATUSES}
+    counted = {item["values"]: item["counts"] for item in pc.value_counts(status).to_pylist()}
+    return {name: counted.get(name, 0) for name in STATUSES}
 
 
 _FAULT = "(this is a fault of the program)"
@@ -210,9 +215,8 @@ def _write_datasets(conversion: Conversion, folder: Path, created: datetime, for
         raise ConversionErrors("the datasets cannot be written as they are", faults)
 
 
-def _write_xpt(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:
-    target = folder / f"{dataset.name.lower()}.xpt"
-    write_xpt(dataset, target, created=created, lengths=study_lengths(conversion.datasets))
+def _write_xpt(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:  # noqa: ARG001 -- a format
+    write_xpt(dataset, folder / f"{dataset.name.lower()}.xpt", created=created)
 
 
 def _write_json(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:

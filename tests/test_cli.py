@@ -16,6 +16,7 @@ from trialbridge.cli import main
 from trialbridge.conversion import UNMAPPED, Conversion
 from trialbridge.converters.report import summarise, to_text
 from trialbridge.converters.to_sdtm import to_sdtm
+from trialbridge.errors import ConversionErrors, WriteError
 from trialbridge.findings import Finding, Severity
 
 SMALL = Path(__file__).parent / "run_folder" / "small_study.ndjson"
@@ -43,9 +44,7 @@ def test_a_clean_run_ends_with_0(clean: Path, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_findings_end_with_1(clean: Path, tmp_path: Path) -> None:
-    clean.write_text(
-        clean.read_text().replace('"effectiveDateTime":"2024-05-03"', '"effectiveDateTime":"2024-02-30"')
-    )
+    clean.write_text(clean.read_text().replace("2024-05-03", "2024-02-30"))
     assert main(["convert", str(clean), "--out", str(tmp_path / "out")]) == 1
 
 
@@ -110,6 +109,23 @@ def test_a_fault_of_the_program_is_no_finding(
         main(["convert", str(SMALL), "--out", "out"])
     assert stop.value.code == cli.INTERNAL
     assert "a fault of trialbridge" in capsys.readouterr().err
+
+
+def test_every_fault_of_a_dataset_is_a_line(
+    clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faults = [WriteError("LB", "LBORRES", "is too long", 7), WriteError("DM", "", "has no label")]
+
+    def refused(*_: object, **__: object) -> None:
+        raise ConversionErrors("the datasets cannot be written as they are", faults)
+
+    monkeypatch.setattr("trialbridge.converters.write_run.write_run", refused)
+    assert main(["convert", str(clean), "--out", str(tmp_path / "out")]) == 3
+    assert capsys.readouterr().err.splitlines() == [
+        "error: the datasets cannot be written as they are",
+        "error: LB.LBORRES, row 7: is too long",
+        "error: DM: has no label",
+    ]
 
 
 def test_interruption_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,6 +114,36 @@ def test_a_derived_value_names_its_method_and_what_went_in(run: Path) -> None:
     assert cell.inputs == [("LBDTC", "2024-05-03"), ("DM.RFSTDTC", "2024-05-01")]
 
 
+@pytest.mark.parametrize("domain", ["LB", "SUPPLB"])
+def test_a_qualifier_is_asked_for_by_its_name(run: Path, domain: str) -> None:
+    cell = _cell(explain(run, domain, "TB-001-001 1", "LBNOTE"))
+    assert (cell.label, cell.value) == ("Note on the Result", "after a meal")
+    assert cell.found == [("Observation.note[0].text", "after a meal")]
+
+
+def test_what_the_settings_give_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "feed.ndjson"
+    source.write_text(
+        "".join(line + "\n" for line in SMALL.read_text().splitlines() if "ResearchS" not in line)
+    )
+    conversion = to_sdtm([source], Study(id="FEED", every_patient=True))
+    write_run(conversion, tmp_path / "out", created=header_date(conversion), inputs=[source])
+    cells = {cell.variable: cell for cell in explain(tmp_path / "out", "DM", "FEED-p1").cells}
+    assert (cells["STUDYID"].value, cells["STUDYID"].rule) == ("FEED", "the study's settings")
+    assert cells["SUBJID"].found == [("Patient.id", "p1")]
+    assert cells["USUBJID"].inputs[0] == ("DM.STUDYID", "FEED")
+
+
+def test_an_input_that_nobody_named_is_said(run: Path) -> None:
+    locations = run / "run" / "inputs.json"
+    before = locations.read_bytes()
+    locations.write_text("{}")
+    try:
+        assert "name it with --input" in explain(run, "LB", "TB-001-001 1", "LBORRES").problem
+    finally:
+        locations.write_bytes(before)
+
+
 def test_a_term_is_named_with_its_code(run: Path) -> None:
     term = _cell(explain(run, "DM", "TB-001-001", "SEX")).term
     assert term is not None
@@ -234,7 +264,7 @@ def test_the_interpreter_is_the_oracle_of_the_extractor(shared: Path, folder: st
     extractor = Extractor(paths_by_type(all_declarations()))
     compared = found = 0
     for source in sources([shared / "data" / "fhir" / folder])[0]:
-        extraction = Extraction(extractor, 0, source.name)
+        extraction = Extraction(extractor, 0, source)
         texts = {}
         for batch in resources(source):
             if not isinstance(batch, Finding) and batch.type in extractor.paths:
@@ -265,7 +295,7 @@ def _both_ways(
                     row[name] if isinstance(row[name], list) else [row[name]] if row[name] is not None else []
                 )
                 read = places(path, resource, row.get("_item") or "") if path else []
-                where = (extraction.name, kind, base["_position"], row.get("_item"), name)
+                where = (extraction.source.name, kind, base["_position"], row.get("_item"), name)
                 yield where, _plain(cells), _plain([value for _, value in read])
 
 
