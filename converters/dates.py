@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trialbridge.converters.stage import column
 from trialbridge.findings import Finding, Severity
@@ -33,9 +34,47 @@ def check_participation(tables: Mapping[str, pa.Table], findings: list[Finding])
             findings.append(Finding(Severity.ERROR, "participation-contradicts", message, "DM", variable, usubjid, value=value))
 
 
+def check_after_death(tables: Mapping[str, pa.Table], findings: list[Finding]) -> None:
+    """Add a finding for each subject and domain with records that begin after the day of death."""
+    subjects = tables["DM"]
+    usubjid = column(subjects, "USUBJID")
+    death = parse_dtc(column(subjects, "DTHDTC"))
+    known = death.valid & (death.precision >= Precision.DAY)
+    for code, table in tables.items():
+        for name in (f"{code}{suffix}" for suffix in DATES if code != "DM"):
+            if name in table.column_names:
+                times = parse_dtc(column(table, name))
+                whose = _places(table, usubjid)
+                late = times.valid & (times.precision >= Precision.DAY) & known[whose]
+                late &= times.day > death.day[whose]
+                for dead in np.unique(whose[late]):
+                    findings.append(_after_death(table, name, late & (whose == dead), usubjid[int(dead)].as_py()))
+
+
+def _after_death(table: pa.Table, name: str, late: np.ndarray, usubjid: str) -> Finding:
+    resources = column(table, "_id").filter(pa.array(late))
+    days = column(table, name).filter(pa.array(late))
+    return Finding(
+        Severity.ERROR,
+        "date-after-death",
+        f"{name} is after the day of the subject's death",
+        name[:2],
+        name,
+        usubjid,
+        min(filter(None, resources.to_pylist()), default=""),
+        value=min(days.to_pylist()),
+        count=int(late.sum()),
+    )
+
+
+def _places(table: pa.Table, usubjid: pa.Array) -> np.ndarray:
+    """Return the row in DM of the subject of each record."""
+    places: np.ndarray = pc.index_in(column(table, "USUBJID"), usubjid).to_numpy(zero_copy_only=False)
+    return places
+
+
 def _span(tables: Mapping[str, pa.Table], usubjid: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     """Return the day of the first and of the last record of each subject, as days since 1970."""
-    number = {name: row for row, name in enumerate(usubjid.to_pylist())}
     first = np.full(len(usubjid), np.iinfo(np.int64).max)
     last = np.full(len(usubjid), np.iinfo(np.int64).min)
     for code, table in tables.items():
@@ -44,8 +83,7 @@ def _span(tables: Mapping[str, pa.Table], usubjid: pa.Array) -> tuple[np.ndarray
             if code == "DM" or code == "AE" or name not in table.column_names:
                 continue
             times = parse_dtc(column(table, name))
-            encoded = column(table, "USUBJID").dictionary_encode()
-            whose = np.array([number[one] for one in encoded.dictionary.to_pylist()], int)[encoded.indices.to_numpy()]
+            whose = _places(table, usubjid)
             known = times.valid & (times.precision >= Precision.DAY)
             np.minimum.at(first, whose[known], times.day[known])
             np.maximum.at(last, whose[known], times.day[known])

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.context import REFERENCE_DATES, Context
+from trialbridge.converters.contradictions import Oddities, contradictions
 from trialbridge.converters.derive import derive
 from trialbridge.converters.derive_result import collected_units, plain_numbers
 from trialbridge.converters.derive_sequence import total_order
@@ -60,6 +61,7 @@ class Block:
     tables: dict[str, pa.Table]
     unmapped: Unmapped = field(default_factory=Unmapped)
     findings: list[Finding] = field(default_factory=list)
+    oddities: Oddities = field(default_factory=Oddities)
     drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
 
 
@@ -87,6 +89,7 @@ def _demographics(plan: Plan, first: int, last: int, block: Block) -> pa.Table:
         {name: which.take(rows) for name, which in subjects.records.which.items()},
         {name: lost.take(rows) for name, lost in subjects.records.lost.items()},
     )
+    contradictions(leaves.domain, leaves, records, plan.study.vocabulary, block.oddities)
     table = _table(leaves.domain, leaves, records, block)
     for name in ("RFSTDTC", "RFENDTC"):
         table = table.append_column(f"_{name}", table[name])
@@ -99,6 +102,7 @@ def _mapped(plan: Plan, domain: Domain, leaves: StagedLeaves, numbers: np.ndarra
     rows = len(numbers)
     records.values["STUDYID"] = pa.array([plan.subjects.studyid], pa.string()).take(pa.array(np.zeros(rows, np.int8)))
     records.values["USUBJID"] = plan.subjects.usubjid.take(pa.array(numbers))
+    contradictions(domain, leaves, records, plan.study.vocabulary, block.oddities)
     return _table(domain, leaves, records, block)
 
 
@@ -153,15 +157,27 @@ def derive_block(
     """
     subjects = _with_reference_dates(block.tables)
     block.tables["DM"] = derive_arms(subjects, study, block, exposed=exposed)
-    reference = block.tables["DM"].select(["USUBJID", *REFERENCE_DATES])
+    wanted = ["USUBJID", *REFERENCE_DATES]
+    own = block.tables["DM"].select(wanted)  # the age of who failed screening is taken at the start, too
+    others = _without_screen_failures(block.tables["DM"]).select(wanted)
     for code in DOMAINS:
         if code not in block.tables:
             continue
         table = typed(code, block.tables[code], block.findings)
         table = table.take(pa.array(total_order(table, keys(code))))
-        context = Context(code, reference, study.units, study.ct, collected_units=units.get(code, {}), unit_of=study.unit_of)
+        collected = units.get(code, {})
+        context = Context(code, own if code == "DM" else others, study.units, study.ct, collected_units=collected, unit_of=study.unit_of)
         block.tables[code], findings = derive(table, context)
         block.findings += findings
+    block.tables["DM"] = _without_screen_failures(block.tables["DM"])
+
+
+def _without_screen_failures(table: pa.Table) -> pa.Table:
+    """Return DM without the reference dates of who failed screening."""
+    failed = pc.fill_null(pc.equal(column(table, "ARMNRS"), "SCREEN FAILURE"), False)  # noqa: FBT003 -- an Arrow scalar
+    for name in ("RFSTDTC", "RFENDTC"):
+        table = table.set_column(table.column_names.index(name), name, pc.if_else(failed, None, column(table, name)))
+    return table
 
 
 def _with_reference_dates(tables: Mapping[str, pa.Table]) -> pa.Table:
@@ -195,9 +211,12 @@ def derive_arms(table: pa.Table, study: Study, block: Block, *, exposed: bool) -
     reason = pc.if_else(untreated, "ASSIGNED, NOT TREATED", reason)
     screened_out = pc.and_(reason.is_valid(), pc.invert(untreated))
     for text, name in ((arm, "ARM"), (actual, "ACTARM")):
-        for value in pc.unique(text.filter(pc.and_(screened_out, text.is_valid()))).to_pylist():
+        for item in pc.value_counts(text.filter(pc.and_(screened_out, text.is_valid()))).to_pylist():
+            value = item["values"]
             message = f"{value!r} is no arm of a subject that was not assigned to one; {name} is blank and ARMNRS says why"
-            block.findings.append(Finding(Severity.NOTICE, "arm-not-assigned", message, "DM", name, value=value))
+            block.findings.append(
+                Finding(Severity.NOTICE, "arm-not-assigned", message, "DM", name, value=value, count=item["counts"])
+            )
     columns = {
         "ARM": pc.if_else(screened_out, None, arm),
         "ACTARM": pc.if_else(screened_out, None, actual),
@@ -212,12 +231,15 @@ def derive_arms(table: pa.Table, study: Study, block: Block, *, exposed: bool) -
 def _arm_codes(arms: pa.Array, study: Study, block: Block, name: str) -> pa.Array:
     """Return the code of each arm: the study's own, else the name itself where it is short enough for a code."""
     codes: dict[str, str | None] = {}
-    for arm in pc.unique(arms.drop_null()).to_pylist():
+    for item in pc.value_counts(arms.drop_null()).to_pylist():
+        arm = item["values"]
         short = arm.upper() if len(arm) <= 20 else None
         codes[arm] = study.arms.get(arm, short)
         if codes[arm] is None:
             message = f"the arm {arm!r} is too long for a code; give it one under [arms] in the study configuration"
-            block.findings.append(Finding(Severity.ERROR, "arm-no-code", message, "DM", f"{name}CD", value=arm))
+            block.findings.append(
+                Finding(Severity.ERROR, "arm-no-code", message, "DM", f"{name}CD", value=arm, count=item["counts"])
+            )
     encoded = arms.dictionary_encode()
     terms = pa.array([codes[arm] for arm in encoded.dictionary.to_pylist()], pa.string())
     return pc.take(terms, encoded.indices)

@@ -1,0 +1,245 @@
+"""What the resources of a domain say against themselves: found on whole columns, with the FHIR side at hand.
+
+Nothing here changes a value. Equal oddities of one run are one `Finding` with a count, and its example is the
+resource whose name comes first, so that neither blocks nor the order of the input show in it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.codecs import Codec, DateTime, Number
+from trialbridge.columns import by_values
+from trialbridge.converters.leaves import StagedLeaves
+from trialbridge.findings import Finding, Severity
+from trialbridge.mapping import Domain, Records
+from trialbridge.paths import parse
+from trialbridge.rules import Given, Measured, OneOf, Read, Rule, tests_of
+from trialbridge.vocabulary import Vocabulary
+
+CHOICES = re.compile(r"^(?P<before>.*\.)?(?P<name>value|effective|deceased|onset)(?P<type>[A-Z]\w*)")
+NO_ZONE = r"T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
+BLOOD = frozenset({"BLOOD", "PLASMA", "SERUM"})
+VAGUE = frozenset({"FLUID", "OR", "SWABBED", "TISSUE"})
+CRITERIA = ("AESCONG", "AESDISAB", "AESDTH", "AESHOSP", "AESINTV", "AESLIFE", "AESMIE")
+
+
+@dataclass
+class Oddities:
+    """Findings in the making: what was found, how many times, and the resource that comes first."""
+
+    found: dict[Finding, tuple[int, str]] = field(default_factory=dict)
+
+    def add(self, finding: Finding, count: int, resource: str) -> None:
+        """Count a finding that names no resource yet."""
+        known, first = self.found.get(finding, (0, resource))
+        self.found[finding] = (known + count, min(first, resource))
+
+    def merge(self, other: Oddities) -> None:
+        """Add those of another block."""
+        for finding, (count, resource) in other.found.items():
+            self.add(finding, count, resource)
+
+    def findings(self) -> list[Finding]:
+        """Return the findings."""
+        return [replace(one, count=count, resource=name) for one, (count, name) in self.found.items()]
+
+
+def contradictions(
+    domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary, oddities: Oddities
+) -> None:
+    """Add to `oddities` what the resources of `leaves` say against themselves.
+
+    Args:
+        domain: The declaration.
+        leaves: The FHIR side of its records.
+        records: The SDTM side.
+        vocabulary: The words of the study.
+        oddities: What was found so far.
+    """
+    for look in CHECKS:
+        for finding, rows in look(domain, leaves, records, vocabulary):
+            if rows.any():
+                _note(domain, leaves, finding, rows, oddities)
+
+
+def _note(
+    domain: Domain, leaves: StagedLeaves, finding: Finding, rows: np.ndarray, oddities: Oddities
+) -> None:
+    chosen = pa.array(np.flatnonzero(rows))
+    names = pc.unique(pc.fill_null(leaves("id"), "").take(chosen)).to_pylist()
+    oddities.add(replace(finding, domain=domain.code), len(chosen), f"{domain.source}/{min(names)}")
+
+
+Found = Iterator[tuple[Finding, np.ndarray]]
+Look = Callable[[Domain, StagedLeaves, Records, Vocabulary], Found]
+
+
+def _there(column: pa.Array) -> np.ndarray:
+    valid: np.ndarray = column.is_valid().to_numpy(zero_copy_only=False)
+    return valid
+
+
+def _matches(column: pa.Array, pattern: str) -> np.ndarray:
+    if not pa.types.is_string(column.type):
+        return np.zeros(len(column), bool)
+    found = pc.fill_null(pc.match_substring_regex(column, pattern), False)  # noqa: FBT003 -- an Arrow scalar
+    matched: np.ndarray = found.to_numpy(zero_copy_only=False)
+    return matched
+
+
+def _read_as(rule: Rule, kind: type[Codec]) -> Iterator[str]:
+    """Return the paths that a rule reads with one kind of codec."""
+    if isinstance(rule, OneOf):
+        for alternative in rule.rules:
+            yield from _read_as(alternative, kind)
+    elif isinstance(rule, Read | Given):
+        yield from _read_as(rule.rule, kind)
+    elif (isinstance(rule, Measured) and kind is Number) or isinstance(getattr(rule, "codec", None), kind):
+        yield rule.paths[-1]
+
+
+def _two_of_a_choice(
+    domain: Domain,
+    leaves: StagedLeaves,
+    records: Records,  # noqa: ARG001 -- a Look
+    vocabulary: Vocabulary,  # noqa: ARG001 -- a Look
+) -> Found:
+    """Find elements of which FHIR allows one of several types, and which are there in two."""
+    done: set[str] = set()
+    for name, rule in domain.all_rules():
+        for choice, types in _choices(rule.paths).items():
+            if len(types) > 1 and choice not in done:
+                done.add(choice)
+                there = [np.any([_there(leaves(path)) for path in paths], axis=0) for paths in types.values()]
+                message = f"{choice.removeprefix('$this.')} is there in two types, of which FHIR allows one"
+                finding = Finding(Severity.WARNING, "choice-ambiguous", message, variable=name, path=choice)
+                yield finding, np.sum(there, axis=0) > 1
+
+
+def _choices(paths: Sequence[str]) -> dict[str, dict[str, list[str]]]:
+    """Return the choices among single elements: their name, and the paths of each type."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for path in paths:
+        match = None if "[*]" in path else CHOICES.match(path)
+        if match:
+            found[f"{match['before'] or ''}{match['name']}[x]"][match["type"]].append(path)
+    return found
+
+
+def _quoted_numbers(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
+    """Find numbers that were sent as text."""
+    for name, rule in domain.all_rules():
+        for path in dict.fromkeys(_read_as(rule, Number)):
+            message = "a number is written as JSON text; it was read all the same"
+            yield (
+                Finding(Severity.WARNING, "number-as-text", message, variable=name, path=path),
+                _matches(leaves(path), '^"'),
+            )
+
+
+def _times_without_zone(
+    domain: Domain,
+    leaves: StagedLeaves,
+    records: Records,  # noqa: ARG001 -- a Look
+    vocabulary: Vocabulary,  # noqa: ARG001 -- a Look
+) -> Found:
+    """Find times of day without an offset, which FHIR does not allow and SDTM does."""
+    for name, rule in domain.all_rules():
+        for path in dict.fromkeys(_read_as(rule, DateTime)):
+            message = "a time of day without an offset is no FHIR dateTime; none is assumed"
+            yield (
+                Finding(Severity.NOTICE, "time-without-zone", message, variable=name, path=path),
+                _matches(leaves(path), NO_ZONE),
+            )
+
+
+def _dangling(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
+    """Find references to resources that are not in the input."""
+    for name, join in domain.joins.items():
+        path = parse(join.path)
+        if path.heads:
+            continue
+        references = leaves(join.path)
+        _, rows = leaves.joined(name)
+        message = f"refers to a {join.type} that is not in the input; what it would have said is missing"
+        yield (
+            Finding(Severity.NOTICE, "reference-unresolved", message, path=join.path),
+            _there(references) & ~_there(rows),
+        )
+
+
+def _no_status(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
+    """Find resources without the status that FHIR demands: they might have been withdrawn."""
+    if domain.source in REQUIRED_STATUS and domain.source not in leaves.staged.made:
+        message = "the required status is missing: it was taken as valid"
+        yield Finding(Severity.WARNING, "status-missing", message, path="status"), ~_there(leaves("status"))
+
+
+REQUIRED_STATUS = frozenset(
+    {"MedicationAdministration", "Observation", "QuestionnaireResponse", "ResearchSubject"}
+)
+"""Mapped types whose status is required in every release."""
+
+
+def _another_specimen(
+    domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary
+) -> Found:
+    """Find results whose code says another kind of specimen than the Specimen that they point to."""
+    given = records.values.get(f"{domain.code}SPEC")
+    if given is None or "specimen" not in domain.joins:
+        return
+    indices, tests = tests_of("$this.code", leaves, vocabulary)
+    coded = pa.array([test.spec if test else None for test in tests], pa.string()).take(indices)
+    said = by_values([coded, given], _disagreement)
+    for text in pc.unique(said.drop_null()).to_pylist():
+        finding = Finding(
+            Severity.WARNING, "specimen-disagrees", text, variable=f"{domain.code}SPEC", path="specimen"
+        )
+        yield finding, pc.fill_null(pc.equal(said, text), False).to_numpy(zero_copy_only=False)  # noqa: FBT003 -- an Arrow scalar
+
+
+def _disagreement(coded: str, given: str) -> str | None:
+    if not coded or not given or _materials(coded) & _materials(given):
+        return None
+    return f"the code of the test is for {coded}, the Specimen is {given}; the Specimen was believed"
+
+
+def _materials(specimen: str) -> frozenset[str]:
+    """Return what a specimen is made of; serum and plasma are blood."""
+    return frozenset("BLOOD" if word in BLOOD else word for word in specimen.split(" ") if word not in VAGUE)
+
+
+def _not_serious(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
+    """Find adverse events that are not serious by one element, and serious by another."""
+    serious = records.values.get("AESER")
+    if serious is None:
+        return
+    values: Mapping[str, pa.Array] = records.values
+    met = pc.equal(values["AEOUT"], "FATAL")
+    for name in CRITERIA:
+        met = pc.or_kleene(met, pc.equal(values[name], "Y"))
+    wrong = pc.fill_null(pc.and_(pc.equal(serious, "N"), met), False)  # noqa: FBT003 -- an Arrow scalar
+    message = "the event is said to be not serious, yet it was fatal or meets a criterion of seriousness"
+    yield (
+        Finding(Severity.ERROR, "seriousness-contradicts", message, variable="AESER", path="seriousness"),
+        wrong.to_numpy(zero_copy_only=False),
+    )
+
+
+CHECKS: tuple[Look, ...] = (
+    _two_of_a_choice,
+    _quoted_numbers,
+    _times_without_zone,
+    _dangling,
+    _no_status,
+    _another_specimen,
+    _not_serious,
+)
