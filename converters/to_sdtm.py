@@ -17,7 +17,8 @@ from trialbridge.columns import joined, split
 from trialbridge.conversion import ELEMENTS, Conversion
 from trialbridge.converters.census import Census
 from trialbridge.converters.datasets import datasets, with_lengths
-from trialbridge.converters.dates import check_participation
+from trialbridge.converters.contradictions import Oddities
+from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.leaves import Rowset
@@ -220,18 +221,22 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
         for number, block in enumerate(blocks, 1):
             derive_block(block, run.study, units, exposed)
             check_participation(block.tables, block.findings)
+            check_after_death(block.tables, block.findings)
             run.tell("derive", number, len(blocks))
     return _gathered(run, plan, blocks)
 
 
 def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Table]:
     parts: dict[str, list[pa.Table]] = defaultdict(list)
+    oddities = Oddities()
     for block in blocks:
         run.findings += block.findings
+        oddities.merge(block.oddities)
         run.unmapped.merge(block.unmapped)
         note_drawn(run.accounts, block.drawn)
         for code, table in block.tables.items():
             parts[code].append(table)
+    run.findings += oddities.findings()
     tables = {code: pa.concat_tables(parts[code], promote_options="default").combine_chunks() for code in DOMAINS if code in parts}
     for code, table in tables.items():
         origin = column(table, "_declaration").to_numpy(zero_copy_only=False)
