@@ -119,7 +119,7 @@ LB = Domain(
         "LBNAM": At("laboratory->name"),
         "LBLOINC": At(f"{CODE}.coding[system={LOINC}].code"),
         "LBSPEC": OneOf(Coded("specimen->type", "SPECTYPE", "specimen"), Tested(CODE, "spec")),
-        "LBSPCCND": Coded("specimen->condition[]", "SPECCOND", verbatim=True),
+        "LBSPCCND": Coded("specimen->condition[]", "SPECCOND", "specimen_condition", verbatim=True),
         "LBSPCUFL": OneOf(Read(At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)))),
         "LBMETHOD": OneOf(Coded("method", "METHOD", "method", verbatim=True), Tested(CODE, "method")),
         "LBLOBXFL": OneWay("derived: the last result before the first dose"),

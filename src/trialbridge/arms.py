@@ -47,6 +47,9 @@ class Arm:
 def _name(arm: str, *groups: str) -> str | None:
     pairs = zip(groups[::2], groups[1::2], strict=True)
     named = {
-        link: name for links, names in pairs for link, name in zip(split(links), split(names), strict=False)
+        link: name
+        for links, names in pairs
+        for link, name in zip(split(links), split(names), strict=False)
+        if link
     }
     return named.get(arm.strip()) or arm.strip() or None

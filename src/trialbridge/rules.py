@@ -214,7 +214,7 @@ class Unit:
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return the CDISC unit, or the unit as collected where no table knows it."""
         code, unit = (leaves(path) for path in self.paths)
-        return cells_of(by_values([code, unit], _cdisc_unit), code, unit)
+        return cells_of(by_values([code, unit], _cdisc_unit), partial=True)  # without one is only the unitless
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return the CDISC unit as the printed one, with its UCUM code where that reads back the same."""

@@ -29,6 +29,7 @@ CODELISTS = {
     "route": "ROUTE",
     "sex": "SEX",
     "specimen": "SPECTYPE",
+    "specimen_condition": "SPECCOND",
 }
 
 
