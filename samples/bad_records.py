@@ -74,7 +74,12 @@ CHANGES: tuple[tuple[str, str, Change], ...] = (
     (
         "101-006-v6-bun",
         "bad-after-death",
-        _with(subject=reference("Patient", "101-007"), effectiveDateTime="2025-09-20T08:00:00-04:00"),
+        _with(
+            subject=reference("Patient", "101-007"),
+            effectiveDateTime="2025-09-20T08:00:00-04:00",
+            specimen={"display": "Serum"},
+            encounter={"display": "Unscheduled"},
+        ),
     ),
     ("101-006-v6-crea", "bad-number-as-text", _without("valueQuantity")),
 )
