@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from trialbridge.columns import distinct
 from trialbridge.elements import Element, Version, wire
+from trialbridge.lexical import is_legal
 from trialbridge.mapping import Domain
 from trialbridge.paths import Path, parse
 from trialbridge.readers import columns_of
@@ -57,14 +58,16 @@ def build(shape: Shape, values: Values, constants: Mapping[str, str], rows: int)
     fields: dict[str, list[Any]] = {}
     fixed: dict[str, Any] = {}
     for name, column in shape.leaves.items():
-        put = _WRITERS[wire(position.elements[name])]
+        element = position.elements[name]
+        put = _WRITERS[wire(element)]
         if column in constants:
             fixed[name] = put(constants[column])
         elif column in values:
-            fields[name] = [put(value) for value in values[column]]
-    for (name, select), column in shape.lists.items():
+            fields[name] = [put(_legal(element, value)) for value in values[column]]
+    for (name, _select), column in shape.lists.items():
         if column in values:
-            fields[name] = [_tuple(value, select) for value in values[column]]
+            legal = [_legal(position.elements[name], value) for value in values[column]]
+            fields[name] = [() if value is None else (value,) for value in legal]
     for name, child in shape.singles.items():
         fields[name] = build(child, values, constants, rows)
     for name, columns in _repeating(shape, values, constants, rows).items():
@@ -84,10 +87,13 @@ def _structs(position: Position, fields: dict[str, list[Any]], fixed: dict[str, 
     ]
 
 
-def _tuple(value: Any, select: str) -> tuple[Any, ...]:  # noqa: ANN401 -- a cell of any kind
-    if value is None:
-        return ()
-    return tuple(value) if select == "every" else (value,)
+def _legal(element: Element, value: str | bool | None) -> str | bool | None:
+    """Return the value where the element can hold it: a form that FHIR forbids, or a code outside a closed list, cannot."""
+    if not isinstance(value, str):
+        return value
+    if element.codes and value not in element.codes:
+        return None
+    return value if is_legal(element.type, value) else None
 
 
 def _raw(value: str | None) -> msgspec.Raw:
@@ -237,10 +243,14 @@ def completed(kind: str, version: Version, shape: Shape, rows: list[Struct]) -> 
 
 def _unknown(position: Position, name: str, element: Element) -> Any:  # noqa: ANN401 -- a field of a Struct
     """Return what stands for an unknown element; none for a bare value, which a mapping must fix."""
-    if wire(element) != "complex" or element.many:
+    if wire(element) != "complex":
         return None
     below = position.typed.get(name)
-    return msgspec.Raw(b'{"extension":' + _ABSENT + b"}") if below is None else below.struct(extension=msgspec.Raw(_ABSENT))
+    if below is None:
+        part = b'{"extension":' + _ABSENT + b"}"
+        return msgspec.Raw(b"[" + part + b"]" if element.many else part)
+    known = below.struct(extension=msgspec.Raw(_ABSENT))
+    return (known,) if element.many else known
 
 
 _ABSENT = b'[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]'

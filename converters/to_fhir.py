@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -85,11 +86,29 @@ def patient_id(usubjid: str) -> str:
     return digest("Patient", usubjid)
 
 
+@dataclass(frozen=True, eq=False)
+class _Named:
+    """A declaration that is told by its identity, so that what was compiled for it can be kept."""
+
+    domain: Domain
+
+    def __hash__(self) -> int:
+        return id(self.domain)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Named) and other.domain is self.domain
+
+
+@lru_cache(maxsize=64)
+def _extractor(named: _Named, version: Version) -> Extractor:
+    return Extractor(paths_by_type([named.domain]), version)
+
+
 def read_back(
     domain: Domain, written: Sequence[Written], order: Sequence[int], vocabulary: Vocabulary, version: Version
 ) -> dict[str, pa.Array]:
     """Return the SDTM columns that a reader finds in what was written, in the order of the records."""
-    extraction = Extraction(Extractor(paths_by_type([domain]), version), 0, Source("", Path()))
+    extraction = Extraction(_extractor(_Named(domain), version), 0, Source("", Path()))
     for part in written:
         data = list(part.lines())
         nothing = [""] * len(data)

@@ -56,7 +56,7 @@ def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...
         >>> distinct([pa.array(["a", "a"]), pa.array(["x", "x"])])[1]
         [('a', 'x')]
     """
-    encoded = [pc.fill_null(flat(column), "").dictionary_encode() for column in columns]
+    encoded = [pc.fill_null(flat(column).cast(TEXT), "").dictionary_encode() for column in columns]
     codes = np.zeros(len(columns[0]), np.int64)
     for one in encoded:
         codes = codes * max(len(one.dictionary), 1) + one.indices.to_numpy()

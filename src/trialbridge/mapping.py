@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import blank
+from trialbridge.elements import Element, elements
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
 from trialbridge.rules import Cells, Const, Leaves, OneOf, OneWay, Rule
@@ -124,10 +126,47 @@ class Domain:
             if not isinstance(rule, OneWay | Const):
                 yield name
 
+    def excludes(self, path: str, other: str) -> bool:
+        """Return whether two places are different types of one choice, of which FHIR allows one."""
+        mine, theirs = self._choices(path), self._choices(other)
+        return any(theirs.get(group, member) != member for group, member in mine.items())
+
+    def _choices(self, text: str) -> Mapping[str, str]:
+        path = parse(text)
+        kind = self.joins[path.heads[-1]].type if path.heads else self.source
+        return choices("->".join(path.heads), kind, path.local)
+
     def extension(self, name: str) -> str:
         """Return the path of the extension that carries a variable."""
         place = {"resource": "", "component": "$this.", "item": "$this.item."}[self.rows]
         return f"{place}extension[url={EXTENSION}{name}].valueString"
+
+
+@cache
+def choices(head: str, kind: str, local: str) -> Mapping[str, str]:
+    """Return the choices that a path goes through: where the choice stands -> the type that the path takes.
+
+    Example:
+        >>> choices("", "Patient", "deceasedDateTime")
+        {'deceased[x]': 'deceasedDateTime'}
+    """
+    found, place = {}, head
+    for step in parse(local).steps:
+        element = next((known[step.name] for known in _releases(kind) if step.name in known), None)
+        if element is None:
+            return found
+        if element.choice:
+            found[place + element.choice] = step.name
+        kind, place = element.type, f"{place}{step}."
+    return found
+
+
+def _releases(kind: str) -> Iterator[Mapping[str, Element]]:
+    for version in ("R4", "R5"):
+        try:
+            yield elements(kind, version)
+        except LookupError:
+            continue
 
 
 class Records(NamedTuple):
@@ -191,12 +230,14 @@ def to_leaves(domain: Domain, table: Mapping[str, pa.Array], vocabulary: Vocabul
         rest = table[name]
         for alternative in alternatives(rule):
             if alternative.targets:
-                rest = _route(alternative, rest, written, vocabulary)
+                rest = _route(domain, alternative, rest, written, vocabulary)
     return written
 
 
-def _route(rule: Rule, column: pa.Array, written: dict[str, pa.Array], vocabulary: Vocabulary) -> pa.Array:
-    """Write what `rule` takes of `column`, and return the rest."""
+def _route(
+    domain: Domain, rule: Rule, column: pa.Array, written: dict[str, pa.Array], vocabulary: Vocabulary
+) -> pa.Array:
+    """Write what `rule` takes of `column`, and return the rest: an element, and a choice, is written once."""
     offered = rule.to_fhir(column, vocabulary)
     principal = _principal(rule)
     taken = offered[principal].is_valid()
@@ -204,8 +245,9 @@ def _route(rule: Rule, column: pa.Array, written: dict[str, pa.Array], vocabular
         there = written.get(needs, blank(len(column)))
         taken = pc.and_(taken, there.is_valid())
     for path in offered:
-        if path in written:
-            taken = pc.and_(taken, written[path].is_null())
+        for other in written:
+            if other == path or domain.excludes(path, other):
+                taken = pc.and_(taken, written[other].is_null())
     for path, values in offered.items():
         kept = pc.if_else(taken, values, None)
         written[path] = pc.coalesce(written[path], kept) if path in written else kept

@@ -65,10 +65,18 @@ R5: Mapping[str, Mapping[str, str | None]] = {
     "Consent": {"dateTime": "date", "patient": "subject"},
 }
 
+_ALWAYS: Mapping[str, Mapping[str, str]] = {
+    "Consent": {"status": "active"},
+    "MedicationRequest": {"status": "unknown", "intent": "order"},
+    "Questionnaire": {"status": "active"},
+}
+
 REQUIRED: Mapping[Version, Mapping[str, Mapping[str, str]]] = {
-    "R4": {},
-    "R4B": {},
+    "R4": {**_ALWAYS, "Encounter": {"status": "unknown"}},
+    "R4B": {**_ALWAYS, "Encounter": {"status": "unknown"}},
     "R5": {
+        **_ALWAYS,
+        "Encounter": {"status": "unknown"},
         "AdverseEvent": {"status": "completed"},
         "ResearchStudy": {"status": "active"},
         "ResearchSubject": {"status": "active"},
