@@ -1,4 +1,4 @@
-"""One resource's text to its Struct: strictly first, then leniently, then without the elements that are wrong."""
+"""Resources' text to Structs: strictly first, then leniently, then without the elements that are wrong."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 
 from trialbridge.converters.census import Census, count_undefined
 from trialbridge.converters.fhir_json import NOT_JSON, json_finding
+from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.findings import Finding, Severity
 from trialbridge.readers import Reader
 
@@ -30,29 +31,39 @@ class Text(NamedTuple):
 
 
 def decode_batch(
-    reader: Reader, texts: Sequence[Text], source: str, census: Census
+    reader: Reader, batch: Batch, chosen: Sequence[int], source: Source, census: Census
 ) -> tuple[list[Row | None], list[Finding]]:
-    """Return the Structs of a batch, none for a resource that is no JSON, and what was found on the way."""
+    """Return the Structs of some of a batch, none for what is no JSON, and what was found on the way."""
+    strict = reader.strict.decode
     try:
-        return [reader.strict.decode(text.data) for text in texts], []
+        return [strict(batch.data[number]) for number in chosen], []
     except NOT_JSON:
         findings: list[Finding] = []
+        texts = (Text(batch.data[number], batch.position[number], batch.within[number]) for number in chosen)
         return [_decode(reader, text, source, census, findings) for text in texts], findings
 
 
-def _decode(reader: Reader, text: Text, source: str, census: Census, findings: list[Finding]) -> Row | None:
+def _decode(
+    reader: Reader, text: Text, source: Source, census: Census, findings: list[Finding]
+) -> Row | None:
     data = text.data
     try:
         found: Row = reader.strict.decode(data)
+    except msgspec.ValidationError:
+        pass
     except NOT_JSON as error:
-        if not isinstance(error, msgspec.ValidationError):
-            findings.append(json_finding(source, text.position, error, text.within, data))
-            return None
+        findings.append(json_finding(source, text.position, error, text.within, data))
+        return None
     else:
         return found
+    try:
+        whole = msgspec.json.decode(data)  # the strict decoder stopped early: it may not be JSON further on
+    except NOT_JSON as error:
+        findings.append(json_finding(source, text.position, error, text.within, data))
+        return None
     if reader.counted:
-        count_undefined(reader.kind, reader.version, msgspec.json.decode(data), census)
-    return _mended(reader, data, source, findings)
+        count_undefined(reader.kind, reader.version, whole, census)
+    return _mended(reader, data, source.name, findings)
 
 
 def _mended(reader: Reader, data: bytes, source: str, findings: list[Finding]) -> Row | None:

@@ -8,21 +8,24 @@ that lead back to the source; components and answers become tables of their own,
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
+from struct import unpack
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.converters.census import Census, Counter, count, counter
-from trialbridge.converters.decode import Text, decode_batch
-from trialbridge.converters.read_fhir import Batch
+from trialbridge.converters.decode import decode_batch
+from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.elements import Version, resource_types
 from trialbridge.findings import Finding
+from trialbridge.plans import Columns, ReadPlan
 from trialbridge.readers import Reader, reader
 from trialbridge.registry import Paths
 from trialbridge.shapes import NO_TEXT, Position
@@ -45,8 +48,6 @@ POINTERS: Mapping[str, pa.DataType] = {
     "_version": pa.string(),
 }
 UNIT_POINTERS: Mapping[str, pa.DataType] = {"_parent": pa.int64(), "_item": pa.string()}
-_WIRES: Mapping[str, pa.DataType] = {"text": pa.string(), "raw": pa.string(), "bool": pa.string()}
-_TRUTH = {True: "true", False: "false", None: None}
 
 
 @dataclass(frozen=True)
@@ -87,48 +88,55 @@ class Table:
     """Columns that grow, and become record batches."""
 
     wires: Mapping[str, str]
-    pointers: Mapping[str, pa.DataType]
-    columns: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    kinds: Mapping[str, pa.DataType]
+    pointers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    columns: Columns = field(default_factory=Columns)
     batches: list[pa.RecordBatch] = field(default_factory=list)
 
-    def grown(self) -> None:
-        """Turn what there is into a record batch where it is enough for one."""
-        if len(self.columns["_parent"]) >= FLUSH:
+    def fill(self, plan: ReadPlan, rows: Sequence[Row]) -> None:
+        """Read rows."""
+        plan.fill(rows, self.columns)
+        self.grow(len(rows))
+
+    def grow(self, rows: int) -> None:
+        """Count rows that were read, and make a record batch of what there is where it is enough for one."""
+        self.columns.rows += rows
+        if self.columns.rows >= FLUSH:
             self.flush()
 
     def flush(self) -> None:
         """Turn what there is into a record batch."""
-        rows = len(self.columns["_parent"])
-        if rows:
-            arrays = {name: pa.array(self.columns[name], kind) for name, kind in self.pointers.items()}
-            for name, wired in self.wires.items():
-                arrays[name] = _array(self.columns.get(name) or [None] * rows, wired)
+        if self.columns.rows:
+            arrays = {name: pa.array(self.pointers[name], kind) for name, kind in self.kinds.items()}
+            arrays |= {name: _column(self.columns, name, wired) for name, wired in self.wires.items()}
             self.batches.append(pa.RecordBatch.from_pydict(arrays))
-            self.columns = defaultdict(list)
+            self.pointers, self.columns = defaultdict(list), Columns()
+
+
+def _column(columns: Columns, name: str, wired: str) -> pa.Array:
+    """Return a column; where it ends early, nothing was found for the rest."""
+    rows, kind = columns.rows, wired.removesuffix("[]")
+    repeated = kind != wired
+    if name not in (columns.lengths if repeated else columns.cells):
+        return pa.nulls(rows, pa.list_(pa.string()) if repeated else pa.string())
+    cells = columns.cells[name]
+    if not repeated:
+        return _array(cells + [None] * (rows - len(cells)), kind)
+    lengths = np.zeros(rows, np.int32)
+    found = columns.lengths[name]
+    lengths[: len(found)] = found
+    offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(lengths, dtype=np.int32)])
+    return pa.ListArray.from_arrays(pa.array(offsets), _array(cells, kind), mask=pa.array(lengths == 0))
 
 
 def _array(values: list[Any], wired: str) -> pa.Array:
-    if wired.endswith("[]"):
-        kind = wired.removesuffix("[]")
-        return pa.array([value and [_CELLS[kind](cell) for cell in value] for value in values], pa.list_(pa.string()))
     if wired == "raw":
         texts = [None if value is NO_TEXT or value is None else bytes(value) for value in values]
         numbers = pa.array(texts, pa.binary()).cast(pa.string())
         return pc.if_else(pc.equal(numbers, "null"), None, numbers)
     if wired == "bool":
-        return pa.array([_TRUTH[value] for value in values], pa.string())
+        return pa.array(values, pa.bool_()).cast(pa.string())
     return pa.array(values, pa.string())
-
-
-def _number(value: msgspec.Raw | None) -> str | None:
-    return None if value is NO_TEXT or value is None else bytes(value).decode()
-
-
-_CELLS: Mapping[str, Callable[[Any], str | None]] = {
-    "text": lambda value: value,
-    "raw": _number,
-    "bool": lambda value: _TRUTH[value],
-}
 
 
 @dataclass
@@ -136,8 +144,8 @@ class Extraction:
     """What was read of one piece: tables by type and unit, the census, and what was found."""
 
     extractor: Extractor
-    source: int
-    name: str
+    number: int
+    source: Source
     first: int = 0
     tables: dict[Key, Table] = field(default_factory=dict)
     census: Census = field(default_factory=dict)
@@ -153,62 +161,58 @@ class Extraction:
             chosen = [number for number, one in enumerate(versions) if one == version]
             self._read(batch, version, chosen)
 
-    def _read(self, batch: Batch, version: Version, chosen: list[int]) -> None:
+    def _read(self, batch: Batch, version: Version, chosen: Sequence[int]) -> None:
         made, plan = self.extractor.reader(batch.type, version)
-        texts = [Text(batch.data[number], batch.position[number], batch.within[number]) for number in chosen]
-        decoded, findings = decode_batch(made, texts, self.name, self.census)
+        decoded, findings = decode_batch(made, batch, chosen, self.source, self.census)
         self.findings += findings
         rows = [row for row in decoded if row is not None]
-        kept = [number for number, row in zip(chosen, decoded, strict=True) if row is not None]
         if not rows:
             return
+        kept = [number for number, row in zip(chosen, decoded, strict=True) if row is not None]
         table = self._table((batch.type, ""), made.wires[""], POINTERS)
         first = self._point(table, batch, kept, version)
-        made.plan.fill(rows, table.columns)
-        for unit, below in made.units.items():
+        for unit in made.units:
             self._read_unit(made, unit, rows, first)
-            del below
         if made.counted:
             count(plan, rows, self.census)
-        table.grown()
+        table.fill(made.plan, rows)
 
     def _read_unit(self, made: Reader, unit: str, rows: list[Row], first: int) -> None:
         table = self._table((made.kind, unit), made.wires[unit], UNIT_POINTERS)
         parents, items, parts = UNITS[unit](made.position, rows, first)
         if parts:
-            table.columns["_parent"].extend(parents)
-            table.columns["_item"].extend(items)
-            made.units[unit].fill(parts, table.columns)
-            table.grown()
+            table.pointers["_parent"] += parents
+            table.pointers["_item"] += items
+            table.fill(made.units[unit], parts)
 
     def _table(self, key: Key, wires: Mapping[str, str], pointers: Mapping[str, pa.DataType]) -> Table:
         if key not in self.tables:
             self.tables[key] = Table(wires, pointers)
         return self.tables[key]
 
-    def _point(self, table: Table, batch: Batch, kept: list[int], version: str) -> int:
+    def _point(self, table: Table, batch: Batch, kept: Sequence[int], version: str) -> int:
         first = self.first
         self.first += len(kept)
-        columns = table.columns
-        columns["_uid"].extend(range(first, self.first))
-        columns["_source"].extend([self.source] * len(kept))
-        columns["_scope"].extend([batch.scope] * len(kept))
-        columns["_version"].extend([version] * len(kept))
+        pointers = table.pointers
+        pointers["_uid"] += range(first, self.first)
+        pointers["_source"] += [self.number] * len(kept)
+        pointers["_scope"] += [batch.scope] * len(kept)
+        pointers["_version"] += [version] * len(kept)
         for name, values in zip(
             ("_position", "_within", "_url", "_parent"),
             (batch.position, batch.within, batch.full_url, batch.parent),
             strict=True,
         ):
-            columns[name].extend([values[number] for number in kept])
-        columns["_hash"].extend([_digest(batch.data[number]) for number in kept])
+            pointers[name] += [values[number] for number in kept]
+        pointers["_hash"] += _digests(batch.data[number] for number in kept)
         return first
 
     def _unknown(self, batch: Batch) -> None:
         """Keep the place of a resource of a type that no release defines."""
         table = self._table((batch.type, ""), {"id": "text"}, POINTERS)
-        self._point(table, batch, list(range(len(batch.data))), "")
-        table.columns["id"].extend(map(_id_of, batch.data))
-        table.grown()
+        self._point(table, batch, range(len(batch.data)), "")
+        table.columns.cells["id"] += map(_id_of, batch.data)
+        table.grow(len(batch.data))
 
     def finished(self) -> dict[Key, list[pa.RecordBatch]]:
         """Return the tables as record batches."""
@@ -217,8 +221,9 @@ class Extraction:
         return {key: table.batches for key, table in self.tables.items()}
 
 
-def _digest(data: bytes) -> int:
-    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little", signed=True)
+def _digests(texts: Iterable[bytes]) -> Iterable[int]:
+    digests = b"".join([blake2b(text, digest_size=8).digest() for text in texts])
+    return unpack(f"<{len(digests) // 8}q", digests)
 
 
 def _id_of(data: bytes) -> str | None:
@@ -245,7 +250,7 @@ class ItemRow:
 
     __slots__ = ("answer", "group", "item")
 
-    def __init__(self, item: Any, answer: Any, group: Any) -> None:  # noqa: ANN401 -- Structs made at run time
+    def __init__(self, item: Any, answer: Any, group: Any) -> None:
         self.item, self.answer, self.group = item, answer, group
 
 
@@ -266,7 +271,7 @@ def answers(position: Position, rows: list[Row], first: int) -> Parts:
     return parents, items, parts
 
 
-def _walk(items: Any, group: Any, unanswered: Any, place: str) -> Iterator[tuple[str, ItemRow]]:  # noqa: ANN401 -- as above
+def _walk(items: Any, group: Any, unanswered: Any, place: str) -> Iterator[tuple[str, ItemRow]]:
     if not isinstance(items, tuple):
         return
     for number, item in enumerate(items):

@@ -153,7 +153,7 @@ _EXTRACTORS: dict[int, Extractor] = {}
 def _read(sources: tuple[Source, ...], paths: dict[str, Paths], release: Version | None, piece: Piece) -> Part:
     extractor = _EXTRACTORS.setdefault(hash((repr(paths), release)), Extractor(paths, release))
     source = sources[piece.source]
-    extraction = Extraction(extractor, piece.source, source.name, first=piece.number << 32)
+    extraction = Extraction(extractor, piece.source, source, first=piece.number << 32)
     for item in resources(source, piece.start, piece.stop, decoded=extractor.types):
         if isinstance(item, Finding):
             extraction.findings.append(item)

@@ -6,9 +6,10 @@ element a row, or the empty instance, and goes on with the chosen ones.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, field
+from itertools import accumulate, chain, islice, pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -16,19 +17,52 @@ import msgspec
 
 from trialbridge.shapes import Shape
 
-Columns = dict[str, list[Any]]
 Row = msgspec.Struct
+
+
+@dataclass(slots=True)
+class Columns:
+    """Columns that grow.
+
+    Attributes:
+        rows: How many rows there are; a column that nothing was found for may be shorter, or lack.
+        cells: Column -> its cells; of a list column all of them, row after row.
+        lengths: List column -> how many cells each row has; none where there is no list.
+    """
+
+    rows: int = 0
+    cells: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    lengths: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def fill_up(self, plan: ListPlan | ReadPlan) -> None:
+        """Make the columns of `plan` as long as there are rows."""
+        for column in plan.singles:
+            cells = self.cells[column]
+            cells += [None] * (self.rows - len(cells))
+        for column in plan.repeated:
+            lengths = self.lengths[column]
+            lengths += [0] * (self.rows - len(lengths))
 
 
 @dataclass(frozen=True, slots=True)
 class ListPlan:
-    """What is read of one repeating complex element."""
+    """What is read of one repeating complex element.
+
+    Attributes:
+        empty: The absent repetition.
+        first: Reads the first repetition.
+        keyed: Getter of a key, and value of the key -> what reads the repetition that has it.
+        every: Reads all repetitions.
+        singles: Columns with one cell a row.
+        repeated: Columns with a list a row.
+    """
 
     empty: Row
     first: ReadPlan | None
     keyed: tuple[tuple[Callable[[Row], Any], tuple[tuple[str, ReadPlan], ...]], ...]
     every: ReadPlan | None
-    columns: tuple[str, ...]
+    singles: tuple[str, ...]
+    repeated: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +73,29 @@ class ReadPlan:
     scalars: tuple[str | None, ...]
     primitive_lists: tuple[tuple[str, str], ...]
     lists: tuple[ListPlan, ...]
-    columns: tuple[str, ...]
+    singles: tuple[str, ...]
+    repeated: tuple[str, ...]
 
     def fill(self, rows: Sequence[Row], out: Columns) -> None:
-        """Append what `rows` hold to the columns of `out`."""
+        """Append what `rows` hold to the columns of `out`; the caller counts the rows."""
         values = zip(*map(self.get, rows), strict=True)
         for column, cells in zip(self.scalars, values, strict=False):
             if column is not None:
-                out[column].extend(cells)
+                out.cells[column] += cells
         for (select, column), cells in zip(self.primitive_lists, values, strict=False):
-            out[column].extend(_primitive(select, cells))
+            _fill_primitives(select, column, cells, out)
         for plan, cells in zip(self.lists, values, strict=False):
             if any(cells):
+                out.fill_up(plan)
                 _fill_list(plan, cells, out)
-            else:
-                _fill_nothing(plan, len(cells), out)
 
 
-def _primitive(select: str, cells: Sequence[tuple[Any, ...]]) -> list[Any]:
+def _fill_primitives(select: str, column: str, cells: Sequence[tuple[Any, ...]], out: Columns) -> None:
     if select == "every":
-        return [list(cell) or None for cell in cells]
-    return [cell[0] if cell else None for cell in cells]
-
-
-def _fill_nothing(plan: ListPlan, rows: int, out: Columns) -> None:
-    absent = [None] * rows
-    for column in plan.columns:
-        out[column].extend(absent)
+        out.cells[column] += chain.from_iterable(cells)
+        out.lengths[column] += map(len, cells)
+    else:
+        out.cells[column] += [cell[0] if cell else None for cell in cells]
 
 
 def _fill_list(plan: ListPlan, cells: Sequence[tuple[Row, ...]], out: Columns) -> None:
@@ -80,20 +110,42 @@ def _fill_list(plan: ListPlan, cells: Sequence[tuple[Row, ...]], out: Columns) -
 
 
 def _fill_every(plan: ReadPlan, cells: Sequence[tuple[Row, ...]], out: Columns) -> None:
-    """Read all repetitions as one flat sequence, then cut it into a list a row; lists below are joined."""
-    flat: Columns = {column: [] for column in plan.columns}
-    plan.fill([part for cell in cells for part in cell], flat)
-    ends = list(accumulate(map(len, cells)))
-    for column, values in flat.items():
-        out[column].extend(
-            _joined(values[end - len(cell) : end]) if cell else None for end, cell in zip(ends, cells, strict=True)
-        )
+    """Read all repetitions as one flat sequence; lists below are joined."""
+    parts = list(chain.from_iterable(cells))
+    sizes = list(map(len, cells))
+    flat = Columns()
+    plan.fill(parts, flat)
+    flat.rows = len(parts)
+    flat.fill_up(plan)
+    for column in plan.singles:
+        out.cells[column] += flat.cells[column]
+        out.lengths[column] += sizes
+    for column in plan.repeated:
+        joined, lengths = _joined(flat.cells[column], flat.lengths[column], sizes)
+        out.cells[column] += joined
+        out.lengths[column] += lengths
 
 
-def _joined(values: list[Any]) -> list[Any]:
-    if not any(isinstance(value, list) for value in values):
-        return values
-    return [inner for value in values for inner in (value or ())]
+def _joined(cells: list[Any], inner: Sequence[int], sizes: Sequence[int]) -> tuple[list[Any], list[int]]:
+    """Return the cells and lengths of joined lists; a row whose every repetition lacks the list has nulls.
+
+    Args:
+        cells: The cells of all inner lists.
+        inner: The length of each inner list.
+        sizes: How many inner lists each row has.
+    """
+    if 0 not in inner:
+        ends = [0, *accumulate(inner)]
+        bounds = [ends[bound] for bound in accumulate(sizes, initial=0)]
+        return cells, [end - start for start, end in pairwise(bounds)]
+    kept: list[Any] = []
+    lengths = []
+    rest, counts = iter(cells), iter(inner)
+    for size in sizes:
+        length = sum(islice(counts, size))
+        kept += islice(rest, length) if length else [None] * size
+        lengths.append(length or size)
+    return kept, lengths
 
 
 def read_plan(shape: Shape) -> ReadPlan:
@@ -104,16 +156,15 @@ def read_plan(shape: Shape) -> ReadPlan:
     names = [name for name, _ in leaves] + [name for name, _ in primitives] + [name for name, _ in lists]
     scalars = [column for _, column in leaves]
     padding = ["__class__"] * max(0, 2 - len(names))
+    firsts = [column for _, (select, column) in primitives if select != "every"]
+    everys = [column for _, (select, column) in primitives if select == "every"]
     return ReadPlan(
         attrgetter(*padding, *names),
         (*[None] * len(padding), *scalars),
         tuple(plan for _, plan in primitives),
         tuple(plan for _, plan in lists),
-        (
-            *scalars,
-            *(column for _, (_, column) in primitives),
-            *(column for _, plan in lists for column in plan.columns),
-        ),
+        (*scalars, *firsts, *(column for _, plan in lists for column in plan.singles)),
+        (*everys, *(column for _, plan in lists for column in plan.repeated)),
     )
 
 
@@ -148,7 +199,15 @@ def _list_plan(shape: Shape, name: str) -> ListPlan:
     )
     child = next(below for owner, below in shape.children() if owner == name)
     assert child.position is not None  # noqa: S101 -- a shape made by `shape_of`
-    plans = (read_plan(first) if first else None, read_plan(every) if every else None)
-    below = [plan for plan in plans if plan] + [plan for _, choices in keyed for _, plan in choices]
-    columns = tuple(column for plan in below for column in plan.columns)
-    return ListPlan(child.position.empty, plans[0], keyed, plans[1], columns)
+    of_first = [read_plan(first)] if first else []
+    of_every = [read_plan(every)] if every else []
+    one = of_first + [plan for _, choices in keyed for _, plan in choices]
+    return ListPlan(
+        child.position.empty,
+        of_first[0] if first else None,
+        keyed,
+        of_every[0] if every else None,
+        tuple(column for plan in one for column in plan.singles),
+        tuple(column for plan in one + of_every for column in plan.repeated)
+        + tuple(column for plan in of_every for column in plan.singles),
+    )
