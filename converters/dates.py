@@ -23,7 +23,8 @@ def check_participation(tables: Mapping[str, pa.Table], findings: list[Finding])
     """
     subjects = tables["DM"]
     first, last = _span(tables, column(subjects, "USUBJID"))
-    for variable, bound, wrong in (("RFSTDTC", last, "after the last"), ("RFENDTC", first, "before the first")):
+    bounds = (("RFSTDTC", last, "after the last"), ("RFENDTC", first, "before the first"))
+    for variable, bound, wrong in bounds:
         times = parse_dtc(column(subjects, variable))
         known = times.valid & (times.precision >= Precision.DAY)
         late = known & (times.day > bound) if variable == "RFSTDTC" else known & (times.day < bound)
@@ -31,7 +32,8 @@ def check_participation(tables: Mapping[str, pa.Table], findings: list[Finding])
             usubjid, value = (column(subjects, name)[int(row)].as_py() for name in ("USUBJID", variable))
             day = np.datetime64(int(bound[row]), "D")
             message = f"{variable} {value} is {wrong} record of the subject ({day}); study days hang on it"
-            findings.append(Finding(Severity.ERROR, "participation-contradicts", message, "DM", variable, usubjid, value=value))
+            rule = "participation-contradicts"
+            findings.append(Finding(Severity.ERROR, rule, message, "DM", variable, usubjid, value=value))
 
 
 def check_after_death(tables: Mapping[str, pa.Table], findings: list[Finding]) -> None:
@@ -47,8 +49,8 @@ def check_after_death(tables: Mapping[str, pa.Table], findings: list[Finding]) -
                 whose = _places(table, usubjid)
                 late = times.valid & (times.precision >= Precision.DAY) & known[whose]
                 late &= times.day > death.day[whose]
-                for dead in np.unique(whose[late]):
-                    findings.append(_after_death(table, name, late & (whose == dead), usubjid[int(dead)].as_py()))
+                found = [(late & (whose == dead), usubjid[int(dead)].as_py()) for dead in np.unique(whose[late])]
+                findings += [_after_death(table, name, rows, subject) for rows, subject in found]
 
 
 def _after_death(table: pa.Table, name: str, late: np.ndarray, usubjid: str) -> Finding:
@@ -80,7 +82,7 @@ def _span(tables: Mapping[str, pa.Table], usubjid: pa.Array) -> tuple[np.ndarray
     for code, table in tables.items():
         for suffix in DATES:
             name = f"{code}{suffix}"
-            if code == "DM" or code == "AE" or name not in table.column_names:
+            if code in {"DM", "AE"} or name not in table.column_names:
                 continue
             times = parse_dtc(column(table, name))
             whose = _places(table, usubjid)

@@ -26,6 +26,7 @@ NO_CODE = "no table says which SDTM test this is"
 NO_DOMAIN = "neither its code nor its category says which domain this Observation belongs to"
 NO_VALUE = "it has no value and gives no reason for its absence"
 NOT_PRODUCT = "not the study product, and concomitant medication has no mapping yet"
+MEDICATION_ABSENT = "its Medication is not in the input: nothing says whether it is the study product"
 PRODUCT_UNKNOWN = "the study product is not known: name it under [study] products in the study configuration"
 REPEATED = "repeats an answer of the QuestionnaireResponse that it was derived from"
 
@@ -211,8 +212,17 @@ def _administrations(
         given |= pc.fill_null(by_value(one, _named(vocabulary)), "").to_numpy(zero_copy_only=False) == "Y"
     routed = Routed(rowsets=[(domain, _whole(live[given]))])
     why = NOT_PRODUCT if vocabulary.products else PRODUCT_UNKNOWN
-    routed.reasons = {int(row): why for row in live[~given]}
+    _, rows = leaves.joined("medication")
+    silent = leaves("medicationReference.reference").is_valid().to_numpy(zero_copy_only=False)
+    silent &= rows.is_null().to_numpy(zero_copy_only=False)
+    for path in SAID_OF_THE_MEDICATION:
+        silent &= joined(leaves(path)).is_null().to_numpy(zero_copy_only=False)
+    others = zip(live[~given], silent[~given], strict=True)
+    routed.reasons = {int(row): MEDICATION_ABSENT if unknown else why for row, unknown in others}
     return routed
+
+
+SAID_OF_THE_MEDICATION = ("medicationCodeableConcept.coding[*].code", "medicationCodeableConcept.text", "medicationReference.display")
 
 
 PRODUCT_PATHS = (
