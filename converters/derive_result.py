@@ -33,6 +33,9 @@ FAULTS = {
     "unit-property": "{unit} of {test} cannot be converted to {target}",
 }
 
+OF_THE_STUDY = frozenset(FAULTS)
+"""The rules whose findings are of a test in the whole study: one each, with the first record as its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -7,15 +7,17 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.derive_columns import encode, numbers, packed, ranks, report, with_column
 
 from trialbridge.columns import flat
 from trialbridge.context import Context, Derived
+from trialbridge.converters.derive_columns import encode, numbers, packed, ranks, report, with_column
 from trialbridge.findings import Finding
 from trialbridge.timing import Column, Mask, Numbers
 
-POINTERS = ("_src", "_id", "_item", "_hash")
+POINTERS = ("_id", "_item", "_hash")
 """Where a record came from: the last word on the order. A file's name, a line or an offset has no say."""
+JOINED = "_join_"
+"""How the columns begin that name the other resources a record drew on: they tell equal resources apart."""
 
 
 def total_order(table: pa.Table, keys: Sequence[str]) -> Numbers:
@@ -32,6 +34,9 @@ def total_order(table: pa.Table, keys: Sequence[str]) -> Numbers:
     first = _leading(table, keys)
     rest = sorted({name for name in table.column_names if not name.startswith("_")} - set(first))
     rest += [name for name in POINTERS if name in table.column_names]
+    rest += sorted(name for name in table.column_names if name.startswith(JOINED))
+    # the identity space last: that of a bundle without a server hangs on the order of its entries
+    rest += [name for name in ("_src",) if name in table.column_names]
     leading = _packed(table, first)
     order: Numbers = np.argsort(leading, kind="stable")
     return _break_ties(table.select(rest), order, leading[order])

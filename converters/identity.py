@@ -30,8 +30,10 @@ class Index:
 
     @cached_property
     def rows(self) -> pa.Array:
-        """The rows that count: no superseded version, no exact duplicate."""
-        return pa.array(np.flatnonzero(self.live))
+        """The rows that count, in the order of their content: no superseded version, no exact duplicate."""
+        rows = np.flatnonzero(self.live)
+        digests = column(self.table, "_hash").to_numpy(zero_copy_only=False)[rows]
+        return pa.array(rows[np.argsort(digests, kind="stable")])
 
     @cached_property
     def keys(self) -> pa.Array:
@@ -44,6 +46,14 @@ class Index:
         return pc.binary_join_element_wise(self._live(column(self.table, "_scope")), self.keys, _GAP)
 
     @cached_property
+    def certain(self) -> pa.Array:
+        """The key, null where resources of different content in several identity spaces have it."""
+        contents = pa.table({"key": self.keys, "hash": self._live(column(self.table, "_hash"))})
+        counted = contents.group_by("key").aggregate([("hash", "count_distinct")])
+        several = counted["key"].filter(pc.greater(counted["hash_count_distinct"], 1))
+        return pc.if_else(pc.is_in(self.keys, several.combine_chunks()), None, self.keys)
+
+    @cached_property
     def names(self) -> tuple[pa.Array, ...]:
         """What a reference may say instead of the key: the fullUrl, and the canonical URL."""
         return tuple(self._live(column(self.table, name)) for name in ("_url", "url"))
@@ -53,6 +63,9 @@ class Index:
 
     def resolve(self, references: pa.Array, scopes: pa.Array, owners: pa.Array) -> pa.Array:
         """Return the row that each reference points to; null where it points to none of this type.
+
+        A reference that its own identity space does not resolve is looked for in the others; where they
+        disagree on what it is, it points to nothing.
 
         Args:
             references: Text of the references.
@@ -67,7 +80,7 @@ class Index:
         for candidate, known in ((references, self.names[0]), (by_value(references, _canonical), self.names[1])):
             found = pc.coalesce(found, _known(candidate, known))
         elsewhere = pc.if_else(pc.fill_null(contained, False), None, keys)  # noqa: FBT003 -- an Arrow scalar
-        found = pc.coalesce(found, _known(elsewhere, self.keys))
+        found = pc.coalesce(found, _known(elsewhere, self.certain))
         return self.rows.take(found)
 
 
@@ -138,7 +151,8 @@ def _versions(kind: str, table: pa.Table) -> tuple[np.ndarray, dict[int, str], l
     why: dict[int, str] = {}
     findings: list[Finding] = []
     keys = pc.binary_join_element_wise(column(table, "_scope"), keys_of(kind, table), _GAP)
-    for rows in _repeated(keys, column(table, "id")):
+    for unordered in _repeated(keys, column(table, "id")):
+        rows = unordered[_by_content(table.take(pa.array(unordered)))]
         part = table.take(pa.array(rows))
         kept = _newest(kind, part, rows, why, findings)
         live[rows] = False
@@ -154,6 +168,12 @@ def _repeated(keys: pa.Array, ids: pa.Array) -> list[np.ndarray]:
     wanted = np.flatnonzero((codes >= 0) & (counts[codes] > 1)) if len(counts) else np.array([], int)
     order = wanted[np.argsort(codes[wanted], kind="stable")]
     return np.split(order, np.flatnonzero(np.diff(codes[order])) + 1) if len(order) else []
+
+
+def _by_content(part: pa.Table) -> np.ndarray:
+    """Return the order of rows by what they hold and how they are called, not by where they were read."""
+    order: np.ndarray = pc.sort_indices(part, [("_hash", "ascending"), ("_url", "ascending")]).to_numpy()
+    return order
 
 
 def _newest(kind: str, part: pa.Table, rows: np.ndarray, why: dict[int, str], findings: list[Finding]) -> list[int]:

@@ -35,7 +35,7 @@ def with_panels(tables: Mapping[str, pa.Table], plan: Plan) -> dict[str, pa.Tabl
 
 
 def _membership(observations: pa.Table, plan: Plan) -> tuple[pa.Array, pa.Array]:
-    """Return the rows that a panel names, and the ids of the panels; the first panel that names one counts."""
+    """Return the rows that a panel names, and the ids of the panels; of several panels the first by id counts."""
     references = column(observations, "hasMember[*].reference")
     if not pa.types.is_list(references.type) or references.null_count == len(references):
         return pa.array([], pa.int64()), pa.array([], pa.string())
@@ -43,5 +43,8 @@ def _membership(observations: pa.Table, plan: Plan) -> tuple[pa.Array, pa.Array]
     holder = observations.take(parents)
     rows = plan.identities.resolve("Observation", holder, "Observation", pc.list_flatten(references))
     named = pc.utf8_slice_codeunits(pc.replace_substring_regex(keys_of("Observation", holder), "^Observation/", ""), 0)
-    keep = rows.is_valid()
-    return rows.filter(keep), named.filter(keep)
+    live = pa.array(plan.identities.indexes["Observation"].live).take(parents)
+    keep = pc.and_(rows.is_valid(), live)
+    rows, named = rows.filter(keep), named.filter(keep)
+    order = pc.sort_indices(named)
+    return rows.take(order), named.take(order)

@@ -108,7 +108,7 @@ def subjects_of(domain: Domain, staged: Staged, identities: Identities, study: S
     leaves = _leaves(domain, staged, identities, kept)
     records = to_records(domain, leaves, study.vocabulary)
     usubjid, studyid, findings = _identifiers(records, study)
-    order = pc.sort_indices(usubjid.cast(pa.binary()))
+    order = _order(usubjid, leaves)
     findings += _same_name(usubjid)
     ordered = StagedLeaves(domain, staged, identities, leaves.rowset.take(order))
     _, patients = ordered.joined("patient")
@@ -118,6 +118,14 @@ def subjects_of(domain: Domain, staged: Staged, identities: Identities, study: S
         {name: lost.take(order) for name, lost in records.lost.items()},
     )
     return Subjects(ordered, sorted_records, usubjid.take(order), studyid, others, findings, patients)
+
+
+def _order(usubjid: pa.Array, leaves: StagedLeaves) -> pa.Array:
+    """Return the order of USUBJID; of several persons who have the same, that of what they hold."""
+    patients, rows = leaves.joined("patient")
+    persons = rows if patients is None else column(patients, "_hash").take(rows)
+    columns = {"usubjid": usubjid.cast(pa.binary()), "person": persons, **leaves.pointers({"hash": "_hash"})}
+    return pc.sort_indices(pa.table(columns), [(name, "ascending") for name in columns])
 
 
 def _leaves(domain: Domain, staged: Staged, identities: Identities, rows: np.ndarray) -> StagedLeaves:
@@ -132,14 +140,18 @@ def _one_each(leaves: StagedLeaves, rows: np.ndarray) -> tuple[np.ndarray, dict[
     start = leaves("period.start").to_pylist()
     ids = leaves("id").to_pylist()
     best: dict[object, int] = {}
-    rank = [(word not in LAST_CHOICE, begun or "", name or "") for word, begun, name in zip(status, start, ids, strict=True)]
+    digests = leaves.pointers({"_hash": "_hash"})["_hash"].to_pylist()
+    rank = [
+        (word not in LAST_CHOICE, begun or "", name or "", digest)
+        for word, begun, name, digest in zip(status, start, ids, digests, strict=True)
+    ]
     for number, person in enumerate(people):
         key = ("alone", number) if person is None else person
         if key not in best or rank[number] > rank[best[key]]:
             best[key] = number
     chosen = sorted(best.values())
     why = "the same person takes part under another ResearchSubject: one record in DM"
-    return rows[chosen], {int(row): why for number, row in enumerate(rows) if number not in set(chosen)}
+    return rows[chosen], {int(row): why for row in np.delete(rows, chosen)}
 
 
 def _identifiers(records: Records, study: Study) -> tuple[pa.Array, str, list[Finding]]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -19,6 +20,7 @@ from trialbridge.converters.census import Census
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.dates import check_after_death, check_participation
+from trialbridge.converters.derive_result import OF_THE_STUDY
 from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.leaves import Rowset
@@ -210,11 +212,11 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
     total = len(plan.subjects.usubjid)
     blocks = []
     with run.step("map"):
-        for first in range(0, total, block_subjects):
-            block = map_block(plan, first, min(first + block_subjects, total))
+        for first, last in _bounds(plan.subjects.usubjid, block_subjects):
+            block = map_block(plan, first, last)
             block.tables = with_panels(block.tables, plan)
             blocks.append(block)
-            run.tell("map", min(first + block_subjects, total), total)
+            run.tell("map", last, total)
     with run.step("derive"):
         units = units_of(blocks)
         exposed = any(len(block.tables.get("EX", ())) for block in blocks)
@@ -224,6 +226,14 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
             check_after_death(block.tables, block.findings)
             run.tell("derive", number, len(blocks))
     return _gathered(run, plan, blocks)
+
+
+def _bounds(usubjid: pa.Array, block_subjects: int) -> Iterator[tuple[int, int]]:
+    """Yield the first row of each block and the row behind its last; one USUBJID never stands in two blocks."""
+    names = usubjid.to_numpy(zero_copy_only=False)
+    starts = [row for row in range(len(names)) if row == 0 or names[row] != names[row - 1]]
+    firsts = starts[::block_subjects]
+    yield from pairwise([*firsts, len(names)])
 
 
 def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Table]:
@@ -280,10 +290,14 @@ def _elements(census: Census) -> pa.Table:
 def _ordered(findings: Sequence[Finding], census: Census) -> tuple[Finding, ...]:
     """Return the findings in an order of their own, equal ones gathered; unread modifiers are among them."""
     found = [*findings, *_unread_modifiers(census)]
+    firsts: dict[Finding, Finding] = {}
     counts: dict[Finding, int] = defaultdict(int)
     for one in found:
-        counts[replace(one, count=1)] += one.count
-    gathered = [replace(one, count=count) for one, count in counts.items()]
+        place = {"record": "", "resource": ""} if one.rule in OF_THE_STUDY else {}
+        key = replace(one, count=1, **place)
+        firsts.setdefault(key, one)
+        counts[key] += one.count
+    gathered = [replace(firsts[key], count=count) for key, count in counts.items()]
     return tuple(sorted(gathered, key=_finding_key))
 
 

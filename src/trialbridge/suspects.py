@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import pyarrow as pa
 
@@ -63,7 +64,8 @@ class Suspect:
         return cells_of(pa.array([self._pick(cells, vocabulary) for cells in rows], TEXT))
 
     def _pick(self, cells: Sequence[list[str | None] | None], vocabulary: Vocabulary) -> str | None:
-        suspects = [self._suspect(part) for part in zip(*(cell or () for cell in cells), strict=False)]
+        # a path that the release at hand does not have is null, and says nothing of how many there are
+        suspects = [self._suspect(part) for part in zip_longest(*(cell or () for cell in cells))]
         told = [one for one in suspects if one is not None]
         product = [one for one in told if any(vocabulary.is_product(*_forms(name)) for name in one[0])]
         if not product and len(told) == 1 == len(suspects):
