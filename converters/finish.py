@@ -63,6 +63,7 @@ class Block:
     findings: list[Finding] = field(default_factory=list)
     oddities: Oddities = field(default_factory=Oddities)
     drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    topicless: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
 
 
 def map_block(plan: Plan, first: int, last: int) -> Block:
@@ -121,8 +122,26 @@ def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block)
         lost = records.lost[name]
         if lost.true_count:
             lost_values(domain, name, rule, leaves, lost, block.unmapped)
+    table = pa.table(columns)
+    kept = _with_topic(domain, table, block)
+    if len(kept) < len(table):
+        table = table.take(kept)
+        leaves = replace(leaves, rowset=leaves.rowset.take(kept), memo={})
     _draw(domain, leaves, block)
-    return pa.table(columns)
+    return table
+
+
+def _with_topic(domain: Domain, table: pa.Table, block: Block) -> pa.Array:
+    """Return the records that say what they are about; the others are none, and the ledger says so."""
+    everything = pa.array(range(len(table)), pa.int64())
+    topic = next((one.name for one in ig_variables(domain.code) if one.role == "Topic"), "")
+    if not topic or not table[topic].null_count:
+        return everything
+    known = column(table, topic).is_valid()
+    why = f"nothing in it gives {topic}, so no record can say what it is about"
+    rows = column(table, "_row").filter(pc.invert(known)).to_pylist()
+    block.topicless[domain.source] |= dict.fromkeys(rows, why)
+    return everything.filter(known)
 
 
 def _draw(domain: Domain, leaves: StagedLeaves, block: Block) -> None:

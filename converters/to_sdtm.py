@@ -244,15 +244,19 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
         oddities.merge(block.oddities)
         run.unmapped.merge(block.unmapped)
         note_drawn(run.accounts, block.drawn)
+        for kind, reasons in block.topicless.items():
+            run.accounts[kind].unmapped |= reasons
         for code, table in block.tables.items():
             parts[code].append(table)
     run.findings += oddities.findings()
-    tables = {code: pa.concat_tables(parts[code], promote_options="default").combine_chunks() for code in DOMAINS if code in parts}
+    whole = {code: pa.concat_tables(parts[code], promote_options="default") for code in DOMAINS if code in parts}
+    tables = {code: table.combine_chunks() for code, table in whole.items() if len(table)}
     for code, table in tables.items():
         origin = column(table, "_declaration").to_numpy(zero_copy_only=False)
         rows = column(table, "_row").to_numpy(zero_copy_only=False)
         for number, domain in enumerate(declarations(code)):
-            note_records(run.accounts, domain.source, code, rows[origin == number])
+            source = "Patient" if domain.source in plan.staged.made else domain.source
+            note_records(run.accounts, source, code, rows[origin == number])
     return tables
 
 

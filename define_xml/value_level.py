@@ -123,9 +123,8 @@ def _split(part: Slice, variable: str) -> Iterator[Slice]:
     codes = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
     indices = codes.indices.to_numpy(zero_copy_only=False)
     starts = np.flatnonzero(np.diff(indices, prepend=-1))
-    for value, start, stop in zip(
-        codes.dictionary.to_pylist(), starts, (*starts[1:], len(indices)), strict=True
-    ):
+    stops = [*starts[1:], len(indices)][: len(starts)]
+    for value, start, stop in zip(codes.dictionary.to_pylist(), starts, stops, strict=True):
         yield Slice((*part.conditions, (variable, value)), table.slice(int(start), int(stop - start)))
 
 
