@@ -8,7 +8,7 @@ TYPED := .typecheck/trialbridge
 .PHONY: demo test lint bench regenerate clean
 
 demo: $(READY)  ## convert the shipped sample trial and say what to open
-	$(BIN)/trialbridge demo --out demo --force
+	$(BIN)/trialbridge demo --out demo
 
 test: $(READY) $(VENV)/.browser  ## the whole suite
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered

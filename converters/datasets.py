@@ -73,6 +73,21 @@ def _column(table: pa.Table, variable: VariableFacts) -> pa.Array:
     return column(table, variable.name).cast(kind)
 
 
+EXPLAINED: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("DM", "RACE"): (
+        "MULTIPLE",
+        "MULTIPLE stands where a subject reported several races, each of which is in SUPPDM. It is no term of the codelist; "
+        "the conformance rules of CDISC ask for it.",
+    ),
+}
+"""Variable -> a value outside its codelist that the standard's own rules ask for, and what the reviewer is told."""
+
+
+def _explanation(code: str, name: str, values: pa.Array) -> str:
+    value, sentence = EXPLAINED.get((code, name), ("", ""))
+    return sentence if value and pc.any(pc.equal(values, value)).as_py() else ""
+
+
 def _variable(code: str, facts: VariableFacts, values: pa.Array) -> Variable:
     kind: Literal["Char", "Num"] = "Num" if facts.type == "Num" else "Char"
     origin, source, method = _origin(code, facts.name)
@@ -86,6 +101,7 @@ def _variable(code: str, facts: VariableFacts, values: pa.Array) -> Variable:
         origin=origin if values.null_count < len(values) else "Not Available",
         source=source if values.null_count < len(values) else "Sponsor",
         method=method,
+        comment=_explanation(code, facts.name, values),
     )
 
 

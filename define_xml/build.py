@@ -288,9 +288,14 @@ def _origins(variable: Variable, under: list[ItemDef]) -> tuple[Origin, ...]:
     return (variable_origin(variable) or _ORIGINS.get(variable.name, _UNKNOWN),)
 
 
-def _value_list(dataset: Dataset, target: str, values: Iterable[ValueItem], texts: _Texts) -> ValueListDef:
+_BY_THE_SENDER = "Calculated before the data was received; {}DRVFL marks such a record."
+"""The method of a derived result that is derived by nobody here."""
+
+
+def _value_list(dataset: Dataset, target: str, values: Sequence[ValueItem], texts: _Texts) -> ValueListDef:
     """Return the list of the value-level definitions of `target`."""
-    method = texts.method(dataset.variable(target).method, f"{dataset.name}.{target}")
+    said = dataset.variable(target).method or _BY_THE_SENDER.format(dataset.name)
+    method = texts.method(said, f"{dataset.name}.{target}") if any(value.derived for value in values) else None
     under = [value for value in values if value.target == target]
     return ValueListDef(
         oid=f"VL.{dataset.name}.{target}",
