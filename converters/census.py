@@ -89,11 +89,11 @@ def _count_unread(plan: Counter, rows: Sequence[Row], census: Census) -> None:
     for name, cells in zip(plan.unread, zip(*found, strict=True), strict=False):
         there = [cell for cell in cells if cell is not NO_TEXT]
         if there:
-            census.setdefault(f"{plan.path}.{name}", Tally()).add(len(there), min(map(_text, there)))
+            census.setdefault(f"{plan.path}.{name}", Tally()).add(len(there), _text(min(map(bytes, there))))
 
 
-def _text(value: msgspec.Raw) -> str:
-    return bytes(memoryview(value)[:EXAMPLE_LENGTH]).decode("utf-8", "replace")
+def _text(value: bytes) -> str:
+    return value[:EXAMPLE_LENGTH].decode("utf-8", "replace")
 
 
 def count_undefined(kind: str, version: Version, data: Mapping[str, Any], census: Census) -> None:
