@@ -205,11 +205,21 @@ def test_expected_problems_name_records_that_exist(resources: list[Json]) -> Non
     by_file = {"bad_records.ndjson": bad | {""}, "resources.zip": good}
     for record in listed:
         assert record["resource"] in by_file[record["file"]], record
-        assert record["fate"] in {"finding", "not-done", "unmapped", "excluded"}
+        assert record["fate"] in {"mapped", "not-done", "unmapped", "excluded", "none"}
     named = {record["resource"] for record in listed if record["file"] == "bad_records.ndjson"}
     assert named == bad | {""}
     with pytest.raises(json.JSONDecodeError):
         json.loads(cut)
+
+
+def test_no_flag_contradicts_its_range(resources: list[Json]) -> None:
+    for said in of_type(resources, "Observation"):
+        if "valueQuantity" in said and "referenceRange" in said:
+            flag = said["interpretation"][0]["coding"][0]["code"]
+            value, bounds = said["valueQuantity"]["value"], said["referenceRange"][0]
+            low = "low" in bounds and value < bounds["low"]["value"]
+            high = "high" in bounds and value > bounds["high"]["value"]
+            assert flag in (("L", "LL") if low else ("H", "HH") if high else ("N",)), said["id"]
 
 
 def test_codes_of_the_study_settings_are_used(resources: list[Json]) -> None:
@@ -226,7 +236,7 @@ def test_codes_of_the_study_settings_are_used(resources: list[Json]) -> None:
         if said["category"][0]["coding"][0]["code"] == "laboratory"
         and not any(each["system"] == "http://loinc.org" for each in said["code"]["coding"])
     }
-    mapped = {(code["system"], code["code"]) for code in settings["codes"]}
+    mapped = {(system, code) for system, codes in settings["codes"].items() for code in codes}
     assert mapped == without_loinc <= used
 
 
