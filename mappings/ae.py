@@ -192,6 +192,7 @@ AE = Domain(
         "AESINTV": criterion("SeriousRequiresPreventImpairment", "C201939", "requiresPreventImpairment"),
         "AETOXGR": OneOf(
             At(f"extension[url={GUIDE}/ae-grade].valueCodeableConcept.coding[].code", GRADES),
+            Read(At(f"extension[url={BACKPORT}/ae-grade].valueCodeableConcept.coding[].code", GRADES)),
             Read(At(f"{BACKPORT_GRADE}.coding[].code", GRADES)),
         ),
         # Timing

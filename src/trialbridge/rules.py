@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from trialbridge import crosswalks
 from trialbridge.codecs import NUMBER, Codec, Text
 from trialbridge.columns import TEXT, blank, by_value, by_values, distinct, first_valid, joined, split
-from trialbridge.standards import name_of_test
-from trialbridge.vocabulary import LOINC, NCIT, NCIT_SYSTEMS, UCUM, Test, Vocabulary
+from trialbridge.standards import code_of_test, name_of_test
+from trialbridge.vocabulary import NCIT, NCIT_SYSTEMS, UCUM, Test, Vocabulary
 
 Written = Mapping[str, pa.Array]
 
@@ -375,14 +375,15 @@ def _test(system: str, code: str, text: str, vocabulary: Vocabulary) -> Test | N
 
 
 def _test_by_nci(codings: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> Test | None:
-    for domain, codelist in TESTCODE_LISTS.items():
-        for system, code in codings:
-            if system in NCIT_SYSTEMS and (term := vocabulary.submission_value(codelist, code)):
-                return Test(domain, term)
+    for system, code in codings:
+        for variable in TEST_CODES if system in NCIT_SYSTEMS else ():
+            if term := code_of_test(variable, code, vocabulary.ct):
+                return Test(variable[:2], term)
     return None
 
 
-TESTCODE_LISTS: Mapping[str, str] = {"LB": "LBTESTCD", "VS": "VSTESTCD"}
+TEST_CODES = ("LBTESTCD", "VSTESTCD", "QSTESTCD", "RSTESTCD", "FTTESTCD")
+"""The variables whose codelists are asked for the NCI code of a test, in this order."""
 
 
 @dataclass(frozen=True, slots=True)

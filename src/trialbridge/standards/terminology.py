@@ -194,6 +194,29 @@ def name_of_test(variable: str, submission_value: str, ct: str = DEFAULT_CT) -> 
     return found.pop() if len(found) == 1 else None
 
 
+def code_of_test(variable: str, code: str, ct: str = DEFAULT_CT) -> str | None:
+    """Return the test code that an NCI code stands for, in any codelist of a variable.
+
+    Args:
+        variable: The variable with the test code, such as ``QSTESTCD``.
+        code: The NCI code of the test.
+        ct: Version of the terminology.
+
+    Returns:
+        None where no codelist of the variable has the code, or where two have it with different values.
+
+    Example:
+        >>> code_of_test("LBTESTCD", "C105585")
+        'GLUC'
+    """
+    found = {
+        term.submission_value
+        for name in _codelists_of_tests(variable, ct)
+        if (term := codelist(name, ct).by_code(code))
+    }
+    return found.pop() if len(found) == 1 else None
+
+
 class _Entry(NamedTuple):
     """A codelist, and where its terms stand: bytes of the file, then bytes of the unpacked member."""
 
