@@ -294,9 +294,9 @@ _BY_THE_SENDER = "Calculated before the data was received; {}DRVFL marks such a 
 
 def _value_list(dataset: Dataset, target: str, values: Sequence[ValueItem], texts: _Texts) -> ValueListDef:
     """Return the list of the value-level definitions of `target`."""
-    said = dataset.variable(target).method or _BY_THE_SENDER.format(dataset.name)
-    method = texts.method(said, f"{dataset.name}.{target}") if any(value.derived for value in values) else None
     under = [value for value in values if value.target == target]
+    said = dataset.variable(target).method or _BY_THE_SENDER.format(dataset.name)
+    method = texts.method(said, f"{dataset.name}.{target}") if any(value.derived for value in under) else None
     return ValueListDef(
         oid=f"VL.{dataset.name}.{target}",
         item_refs=tuple(
