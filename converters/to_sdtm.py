@@ -124,7 +124,7 @@ def _with_products(study: Study, staged: Staged) -> Study:
         if table is not None:
             names |= _references(kind, table, references, folded)
             folded = {name.casefold() for name in names}
-    return replace(study, products=frozenset(names))
+    return replace(study, found_products=frozenset(names - study.products))
 
 
 MEDICATION_NAMES = ("code.coding[*].code", "code.coding[*].display", "code.text", "identifier[*].value")

@@ -323,6 +323,7 @@ def _convert(
 
 def _describe(conversion: Conversion, created: datetime, folder: Path) -> Sequence[Finding]:
     """Write define.xml, its stylesheet and define.html, and return what is wrong with them."""
+    from trialbridge.define_xml.agreement import check_agreement
     from trialbridge.define_xml.build import build_define
     from trialbridge.define_xml.check import check_define
     from trialbridge.define_xml.html import write_define_html
@@ -345,7 +346,8 @@ def _describe(conversion: Conversion, created: datetime, folder: Path) -> Sequen
     write_define(define, folder / "define.xml")
     write_define_html(define, folder / "define.html")
     copy_stylesheet(folder)
-    return check_define(folder / "define.xml")
+    agreement = check_agreement(define, conversion.datasets, description.permitted)
+    return [*check_define(folder / "define.xml"), *agreement]
 
 
 @contextmanager

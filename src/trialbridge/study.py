@@ -19,7 +19,6 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "subject": {"usubjid": str},
     "identifiers": {"study": str, "site": str, "subject": str},
     "patterns": {},
-    "paths": {},
     "codes": {},
     "units": {},
     "arms": {},
@@ -39,12 +38,12 @@ class Study:
         ct: Date of the controlled terminology package.
         units: Unit system of standardised results.
         products: Codes, texts and references that name the study product.
+        found_products: Further names of it, which the data gives: ResearchStudy.focus, and what refers to it.
         usubjid: Template of USUBJID, of ``{STUDYID}``, ``{SITEID}``, ``{SUBJID}`` and ``{subject}`` (the
             subject's identifier before `patterns`).
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is STUDYID, SITEID
             or SUBJID, where there are several.
         patterns: ``DM.SITEID`` or ``DM.SUBJID`` -> regular expression whose first group is taken.
-        paths: ``AE.AEENDTC`` -> one more FHIR path to read, after the mapping's own.
         codes: System -> code -> field -> value: the study's own reading of a test code.
         unit_of: --TESTCD -> standard unit.
         arms: Arm as the data names it -> ARMCD.
@@ -61,10 +60,10 @@ class Study:
     ct: str = DEFAULT_CT
     units: Literal["SI", "conventional"] = "SI"
     products: frozenset[str] = frozenset()
+    found_products: frozenset[str] = frozenset()
     usubjid: str = ""
     identifiers: Mapping[str, str] = field(default_factory=dict)
     patterns: Mapping[str, str] = field(default_factory=dict)
-    paths: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     unit_of: Mapping[str, str] = field(default_factory=dict)
     arms: Mapping[str, str] = field(default_factory=dict)
@@ -80,14 +79,13 @@ class Study:
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
         instruments = {name: own["category"] for name, own in self.questionnaires.items()}
         return Vocabulary(
-            self.ct, self.units, tests, self.unit_of, self.products, self.identifiers, questionnaires=instruments
+            self.ct, self.units, tests, self.products | self.found_products, self.identifiers, questionnaires=instruments
         )
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return every setting that changes what the data would give by itself, for the report."""
         found = [(f"identifier of the {name}", system) for name, system in self.identifiers.items()]
         found += [(f"pattern {name}", pattern) for name, pattern in self.patterns.items()]
-        found += [(f"path {name}", path) for name, path in self.paths.items()]
         for system, codes in self.codes.items():
             for code, own in codes.items():
                 words = ", ".join(f"{name} = {value}" for name, value in own.items())
@@ -149,6 +147,8 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
 def _value_problems(data: Mapping[str, Any]) -> list[str]:
     study = data.get("study", {})
     problems = []
+    if study.get("sdtmig", "3.4") != "3.4":
+        problems.append("study.sdtmig must be 3.4: it is the version whose tables are here")
     if study.get("ct", DEFAULT_CT) not in CT_VERSIONS:
         problems.append(f"study.ct must be one of {', '.join(CT_VERSIONS)}")
     if study.get("units", "SI") not in {"SI", "conventional"}:
@@ -177,7 +177,6 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         usubjid=data.get("subject", {}).get("usubjid", ""),
         identifiers=data.get("identifiers", {}),
         patterns=data.get("patterns", {}),
-        paths=data.get("paths", {}),
         codes=data.get("codes", {}),
         unit_of=data.get("units", {}),
         arms=data.get("arms", {}),

@@ -44,7 +44,6 @@ class Vocabulary:
         units: Unit system of standardised results.
         tests: (system, code) -> field -> value, the study's own reading of a test code; a text without
             a code stands under the system ``""``.
-        unit_of: --TESTCD -> standard unit, where the study wants another than the table's.
         products: What names the study product: codes, references such as ``Medication/x``, or text.
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is meant.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> its category, the study's own.
@@ -53,7 +52,6 @@ class Vocabulary:
     ct: str = DEFAULT_CT
     units: Literal["SI", "conventional"] = "SI"
     tests: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
-    unit_of: Mapping[str, str] = field(default_factory=dict)
     products: frozenset[str] = frozenset()
     identifiers: Mapping[str, str] = field(default_factory=dict)
     questionnaires: Mapping[str, str] = field(default_factory=dict)
