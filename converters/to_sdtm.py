@@ -19,6 +19,7 @@ from trialbridge.conversion import ELEMENTS, Conversion
 from trialbridge.converters.census import Census
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.contradictions import Oddities
+from trialbridge.converters.check_terms import check_terms
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.derive_result import OF_THE_STUDY
 from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
@@ -264,6 +265,7 @@ def _conversion(run: Run, plan: Plan, tables: Mapping[str, pa.Table]) -> Convers
     with run.step("describe"):
         found = datasets(tables)
         found = with_lengths(found, study_lengths(found))
+        run.findings += check_terms(found, run.study.ct)
     with run.step("account"):
         account = ledger(plan.staged, plan.identities, run.accounts)
         pointers = {code: provenance(code, table, plan) for code, table in tables.items()}
