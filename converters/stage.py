@@ -25,7 +25,9 @@ from trialbridge.registry import Paths
 WORTH_A_PROCESS = 48 * 2**20
 """Bytes of input from which several processes are quicker than one."""
 
-PIECE = 16 * 2**20
+PIECE = 6 * 2**20
+"""Bytes that are read at a time: small, so that at the end no process waits long for another."""
+
 Tables = dict[Key, pa.Table]
 Progress = Callable[[str, int, int], None]
 """Called with a step's name, what is done of it, and what there is."""
@@ -83,15 +85,17 @@ def stage(
     staged = Staged(sources, {})
     batches: dict[Key, list[pa.RecordBatch]] = defaultdict(list)
     done = 0
-    for piece, part in zip(pieces, _run(work, pieces, min(wanted, len(pieces))), strict=True):
-        found, census, findings = part
+    parts: dict[int, Part] = {}
+    for piece, part in _run(work, pieces, min(wanted, len(pieces))):
+        parts[piece.number] = part
+        done += piece.size
+        if progress:
+            progress("read", done, total)
+    for _, (found, census, findings) in sorted(parts.items()):
         for key, some in found.items():
             batches[key] += some
         merge(staged.census, census)
         staged.findings += findings
-        done += piece.size
-        if progress:
-            progress("read", done, total)
     staged.tables = {key: _table(some) for key, some in sorted(batches.items()) if some}
     return staged
 
@@ -114,17 +118,29 @@ def _pieces(sources: Sequence[Source]) -> list[Piece]:
 Part = tuple[dict[Key, list[pa.RecordBatch]], Census, list[Finding]]
 
 
-def _run(work: Callable[[Piece], Part], pieces: Sequence[Piece], processes: int) -> Iterator[Part]:
+def _run(
+    work: Callable[[Piece], Part], pieces: Sequence[Piece], processes: int
+) -> Iterator[tuple[Piece, Part]]:
+    """Yield what is read of each piece: this process begins at the last one, the others at the first."""
     if processes <= 1:
-        yield from map(work, pieces)
+        yield from zip(pieces, map(work, pieces), strict=True)
         return
-    with TemporaryDirectory(prefix="trialbridge-") as folder:
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-            for path, census, findings in pool.map(partial(_read_to_files, work, folder), pieces):
-                yield _from_files(path), census, findings
+    with (
+        TemporaryDirectory(prefix="trialbridge-") as folder,
+        ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn")) as pool,
+    ):
+        elsewhere = [(piece, pool.submit(_read_to_files, work, folder, piece)) for piece in pieces]
+        while elsewhere and elsewhere[-1][1].cancel():
+            piece, _ = elsewhere.pop()
+            yield piece, work(piece)
+        for piece, future in elsewhere:
+            paths, census, findings = future.result()
+            yield piece, (_from_files(paths), census, findings)
 
 
-def _read_to_files(work: Callable[[Piece], Part], folder: str, piece: Piece) -> tuple[list[tuple[Key, str]], Census, list[Finding]]:
+def _read_to_files(
+    work: Callable[[Piece], Part], folder: str, piece: Piece
+) -> tuple[list[tuple[Key, str]], Census, list[Finding]]:
     """Read a piece and leave its tables in files: a mapped file crosses processes faster than a pipe."""
     tables, census, findings = work(piece)
     written = []
@@ -150,7 +166,9 @@ def _from_files(paths: Sequence[tuple[Key, str]]) -> dict[Key, list[pa.RecordBat
 _EXTRACTORS: dict[int, Extractor] = {}
 
 
-def _read(sources: tuple[Source, ...], paths: dict[str, Paths], release: Version | None, piece: Piece) -> Part:
+def _read(
+    sources: tuple[Source, ...], paths: dict[str, Paths], release: Version | None, piece: Piece
+) -> Part:
     extractor = _EXTRACTORS.setdefault(hash((repr(paths), release)), Extractor(paths, release))
     source = sources[piece.source]
     extraction = Extraction(extractor, piece.source, source, first=piece.number << 32)
