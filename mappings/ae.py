@@ -54,7 +54,7 @@ CODED_BY_SPONSOR = OneWay(
 
 
 def criterion(code: str, *named: str, otherwise: tuple[Rule, ...] = ()) -> OneOf:
-    """Return the rule of one seriousness criterion: FHIR's code, or the extension of the adverse event guides.
+    """Return the rule of one seriousness criterion: FHIR's code, or the guides' extension.
 
     Args:
         code: FHIR's own code; empty where it has none.
@@ -75,7 +75,7 @@ def criterion(code: str, *named: str, otherwise: tuple[Rule, ...] = ()) -> OneOf
 
 
 def _reviewed(guide: str, code: str, met: str) -> Matching:
-    """Return the rule that reads one criterion of a guide's extension, where it is met, or where it is not."""
+    """Return the rule that reads whether a criterion of a guide's extension is met, or is not."""
     conditions = {
         "url": f"{guide}/seriousness-criteria",
         "extension[url=criterionCode].valueCodeableConcept.coding[].code": code,

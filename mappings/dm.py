@@ -109,7 +109,10 @@ DM = Domain(
         "ARM": Arm("assignedArm", GROUPS),
         "ACTARMCD": OneWay("derived: as ARMCD"),
         "ACTARM": Arm("actualArm", GROUPS),
-        "ARMNRS": At("status", NOT_ON_STUDY),
+        "ARMNRS": OneOf(
+            At("status", NOT_ON_STUDY),
+            Matching("progress[*]", {"subjectState.coding[].code": "ineligible"}, then="SCREEN FAILURE"),
+        ),
         "ACTARMUD": OneWay("a text of an unplanned treatment has no element in ResearchSubject"),
         "COUNTRY": OneOf(
             Read(At("site->address.country", COUNTRY)), Read(At("organisation->address[].country", COUNTRY))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Number, Term
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.results import Absence, Extent, Without
+from trialbridge.results import Absence, Counted, Extent, Without
 from trialbridge.rules import At, Coded, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
 from trialbridge.vocabulary import NCIT
 
@@ -70,7 +70,9 @@ VS = Domain(
             Extent("$this.valueRange.low.value", "$this.valueRange.high.value"),
         ),
         "VSORRESU": OneOf(
+            Counted(VALUE, CODE),
             Unit(VALUE, needs=f"{VALUE}.value"),
+            Counted("$this.valueRange.low", CODE),
             Read(Unit("$this.valueRange.low")),
             Read(Unit("$this.valueRange.high")),
         ),

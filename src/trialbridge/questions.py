@@ -51,7 +51,7 @@ def _legal(code: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class ItemCode:
-    """--TESTCD of an item: the study's own for its ``linkId``, else LOINC's, else the ``linkId`` where it is legal.
+    """--TESTCD of an item: the study's own, else LOINC's, else its ``linkId`` where that is legal.
 
     Attributes:
         link: Path of the item's ``linkId``.

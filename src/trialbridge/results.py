@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -12,7 +13,8 @@ import pyarrow.compute as pc
 from trialbridge import crosswalks
 from trialbridge.codecs import Codec, Text
 from trialbridge.columns import by_value, by_values, joined, split
-from trialbridge.rules import Cells, Leaves, Rule, Written, cells_of
+from trialbridge.rules import Cells, Leaves, Rule, Tested, Written, cells_of, tests_of
+from trialbridge.units import standard_unit
 from trialbridge.vocabulary import Vocabulary
 
 ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -88,6 +90,47 @@ class Extent:
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return nothing: a text of this form is written as text."""
         return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The unit of a count per time, by what the test counts: ``/min`` of a heart rate is ``beats/min``. Reads only.
+
+    Attributes:
+        base: Path of the Quantity.
+        test: Path of the code of the test.
+    """
+
+    base: str
+    test: str
+    targets: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The coded and the printed unit, and the test."""
+        return (f"{self.base}.code", f"{self.base}.unit", *Tested(self.test, "testcd").paths)
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return the unit of the test, where the unit collected is the same but for what is counted."""
+        indices, tests = tests_of(self.test, leaves, vocabulary)
+
+        def unit(code: str, printed: str, number: str) -> str | None:
+            test = tests[int(number)]
+            return _counted(code or printed, test.testcd if test else "")
+
+        columns = [leaves(f"{self.base}.code"), leaves(f"{self.base}.unit"), indices.cast(pa.string())]
+        return cells_of(by_values(columns, unit))
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
+        """Return nothing: another rule writes the unit."""
+        return {}
+
+
+def _counted(unit: str, testcd: str) -> str | None:
+    """Return the standard unit of a test where it says, besides what is counted, just `unit`."""
+    standard = standard_unit(testcd) if unit.startswith("/") else None
+    ucum = crosswalks.to_ucum(standard) if standard else None
+    return standard if ucum and re.sub(r"\{[^}]*\}", "", ucum) == unit else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,9 @@ def _differences(case: Case, found: Conversion) -> Iterator[str]:
         rules = sorted({one.rule for one in found.findings if one.severity != Severity.NOTICE})
         if rules != sorted(case.findings):
             yield f"findings: expected {sorted(case.findings)}, found {rules}"
-            yield from (f"    {one.rule} {one.variable} {one.resource}: {one.message}" for one in found.findings)
+            yield from (
+                f"    {one.rule} {one.variable} {one.resource}: {one.message}" for one in found.findings
+            )
     if case.unmapped is not None:
         yield from _rows_differ("worklist", case.unmapped, found.unmapped.to_pylist())
     if case.ledger is not None:
@@ -117,6 +119,10 @@ def _ledger_differences(wanted: dict[str, int | list[str]], found: Conversion) -
     rows = found.resources.to_pylist()
     for status, expected in wanted.items():
         names = sorted(f"{row['resource_type']}/{row['id']}" for row in rows if row["status"] == status)
-        if (sorted(expected) if isinstance(expected, list) else expected) != (names if isinstance(expected, list) else len(names)):
+        if (sorted(expected) if isinstance(expected, list) else expected) != (
+            names if isinstance(expected, list) else len(names)
+        ):
             yield f"ledger: expected {status} {expected}, found {names}"
-            yield from (f"    {row['resource_type']}/{row['id']} {row['status']} {row['reason']}" for row in rows)
+            yield from (
+                f"    {row['resource_type']}/{row['id']} {row['status']} {row['reason']}" for row in rows
+            )
