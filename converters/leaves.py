@@ -15,6 +15,9 @@ from trialbridge.converters.stage import Staged, column
 from trialbridge.mapping import Domain
 from trialbridge.paths import Path, parse
 
+HOLDER = ("id", "_scope", "_parent")
+"""What `Identities.resolve` asks of the resource that holds a reference."""
+
 
 @dataclass(frozen=True)
 class Rowset:
@@ -63,20 +66,22 @@ class StagedLeaves:
     def _column(self, path: Path) -> pa.Array:
         if path.heads:
             table, rows = self.joined("->".join(path.heads))
-            return pa.nulls(self.rows, pa.string()) if table is None else column(table, path.local).take(rows)
+            return (
+                pa.nulls(self.rows, pa.string()) if table is None else _taken(column(table, path.local), rows)
+            )
         base = self._base()
         if not path.this or self.domain.rows == "resource":
-            return column(base, path.local).take(self.rowset.base)
+            return _taken(column(base, path.local), self.rowset.base)
         return self._unit_column(base, path.local)
 
     def _unit_column(self, base: pa.Table, local: str) -> pa.Array:
         unit = self.staged.table(self.domain.source, self.domain.rows)
-        own = pa.nulls(self.rows) if unit is None else column(unit, local).take(self.rowset.unit)
+        own = pa.nulls(self.rows) if unit is None else _taken(column(unit, local), self.rowset.unit)
         if self.domain.rows == "item":
             return own
         whole = column(base, local)
         if unit is None or self.rowset.unit.null_count == self.rows:
-            return whole.take(self.rowset.base)
+            return _taken(whole, self.rowset.base)
         alone = pc.if_else(self.rowset.unit.is_null(), self.rowset.base, None)
         if pa.types.is_null(own.type):
             return whole.take(alone)
@@ -107,7 +112,8 @@ class StagedLeaves:
         if holder is None or target is None:
             return None, pa.nulls(self.rows, pa.int64())
         used, back = np.unique(pc.fill_null(rows, -1).to_numpy(zero_copy_only=False), return_inverse=True)
-        some = holder.take(pa.array(used, mask=used < 0))
+        names = [name for name in (*HOLDER, path.local) if name in holder.column_names]
+        some = holder.select(names).take(pa.array(used, mask=used < 0))
         found = self.identities.resolve(join.type, some, kind, column(some, path.local))
         return target, found.take(pa.array(back))
 
@@ -129,6 +135,11 @@ class StagedLeaves:
         if table is None:
             return pa.nulls(self.rows, pa.string())
         return keys_of(self.domain.joins[name].type, table).take(rows)
+
+
+def _taken(values: pa.Array, rows: pa.Array) -> pa.Array:
+    """Return `values` at `rows`; most columns are of extensions that nobody wrote, and hold nothing."""
+    return pa.nulls(len(rows), values.type) if values.null_count == len(values) else values.take(rows)
 
 
 def _either(mask: pa.Array, this: pa.Array, other: pa.Array) -> pa.Array:

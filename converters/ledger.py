@@ -1,8 +1,8 @@
-"""The ledger: every resource that was read is mapped, excluded with its reason, or unmapped with its reason."""
+"""The ledger: every resource that was read is mapped, or excluded or unmapped with its reason."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,16 +29,14 @@ class Account:
         excluded: Row -> why it is no record on purpose.
         unmapped: Row -> why it is none, though it should be looked at.
         drawn: Rows that a record came from or drew on.
-        records: Row -> how many records came from it.
-        domains: Row -> the domains of those records.
+        records: Domain -> the rows that its records came from, once for each record.
         usubjid: Row -> subject, where it has one; null otherwise.
     """
 
     excluded: dict[int, str] = field(default_factory=dict)
     unmapped: dict[int, str] = field(default_factory=dict)
     drawn: set[int] = field(default_factory=set)
-    records: Counter[int] = field(default_factory=Counter)
-    domains: dict[int, set[str]] = field(default_factory=dict)
+    records: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     usubjid: pa.Array | None = None
 
 
@@ -54,9 +52,12 @@ def ledger(staged: Staged, identities: Identities, accounts: Mapping[str, Accoun
     return whole.take(pc.sort_indices(whole, sort_keys=order)).combine_chunks()
 
 
-def _of_type(kind: str, table: pa.Table, identities: Identities, account: Account, staged: Staged) -> pa.Table:
+def _of_type(
+    kind: str, table: pa.Table, identities: Identities, account: Account, staged: Staged
+) -> pa.Table:
     rows = len(table)
-    states = [_state(kind, row, identities.reasons.get(kind, {}), account) for row in range(rows)]
+    status, reason = _states(kind, rows, identities.reasons.get(kind, {}), account)
+    domains, records = _records(account, rows)
     names = pa.array([source.name for source in staged.sources], pa.string())
     columns = {
         "source": names.take(column(table, "_source")),
@@ -67,34 +68,54 @@ def _of_type(kind: str, table: pa.Table, identities: Identities, account: Accoun
         "version_id": column(table, "meta.versionId"),
         "release": column(table, "_version"),
         "usubjid": account.usubjid if account.usubjid is not None else pa.nulls(rows, pa.string()),
-        "status": pa.array([state for state, _ in states], pa.string()),
-        "reason": pa.array([reason for _, reason in states], pa.string()),
-        "domains": pa.array([" ".join(sorted(account.domains.get(row, ()))) for row in range(rows)], pa.string()),
-        "records": pa.array([account.records[row] for row in range(rows)], pa.int64()),
+        "status": pa.array(status, pa.string()),
+        "reason": pa.array(reason, pa.string()),
+        "domains": domains,
+        "records": records,
     }
     return pa.table(columns, schema=RESOURCES)
 
 
-def _state(kind: str, row: int, doubles: Mapping[int, str], account: Account) -> tuple[str, str]:
-    if row in doubles:
-        return EXCLUDED, doubles[row]
-    if row in account.excluded:
-        return EXCLUDED, account.excluded[row]
-    if row in account.drawn:
-        return MAPPED, account.unmapped.get(row, "") and f"in part: {account.unmapped[row]}"
-    if row in account.unmapped:
-        return UNMAPPED, account.unmapped[row]
-    if kind in DROPPED:
-        return EXCLUDED, DROPPED[kind]
-    return UNMAPPED, NOT_DRAWN_ON
+def _states(
+    kind: str, rows: int, doubles: Mapping[int, str], account: Account
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the status and the reason of each row; what is said later overrules what is said before."""
+    status = np.full(rows, EXCLUDED if kind in DROPPED else UNMAPPED, object)
+    reason = np.full(rows, DROPPED.get(kind, NOT_DRAWN_ON), object)
+    in_part = {row: f"in part: {why}" for row, why in account.unmapped.items() if row in account.drawn}
+    for state, reasons in (
+        (UNMAPPED, account.unmapped),
+        (MAPPED, dict.fromkeys(account.drawn, "")),
+        (MAPPED, in_part),
+        (EXCLUDED, account.excluded),
+        (EXCLUDED, doubles),
+    ):
+        chosen = np.fromiter(reasons, np.int64, len(reasons))
+        status[chosen] = state
+        reason[chosen] = list(reasons.values())
+    return status, reason
+
+
+def _records(account: Account, rows: int) -> tuple[pa.Array, pa.Array]:
+    """Return, for each row, the domains of the records that came from it, and how many these are."""
+    codes = sorted(account.records)
+    total = np.zeros(rows, np.int64)
+    marks = np.zeros(rows, np.int64)
+    for number, code in enumerate(codes):
+        counts = np.bincount(np.concatenate(account.records[code]), minlength=rows)
+        total += counts
+        marks |= (counts > 0).astype(np.int64) << number
+    found, which = np.unique(marks, return_inverse=True)
+    words = [
+        " ".join(code for number, code in enumerate(codes) if mark >> number & 1) for mark in found.tolist()
+    ]
+    return pa.array(words, pa.string()).take(pa.array(which)), pa.array(total)
 
 
 def note_records(accounts: Mapping[str, Account], kind: str, code: str, rows: np.ndarray) -> None:
     """Note the records of a domain: the rows of the resources that they came from."""
-    account = accounts[kind]
-    for row, count in zip(*np.unique(rows, return_counts=True), strict=True):
-        account.records[int(row)] += int(count)
-        account.domains.setdefault(int(row), set()).add(code)
+    if len(rows):
+        accounts[kind].records[code].append(rows)
 
 
 def note_drawn(accounts: Mapping[str, Account], drawn: Mapping[str, Sequence[np.ndarray]]) -> None:

@@ -106,7 +106,7 @@ def _table(batches: list[pa.RecordBatch]) -> pa.Table:
 
 
 def _pieces(sources: Sequence[Source]) -> list[Piece]:
-    found = []
+    found: list[Piece] = []
     for number, source in enumerate(sources):
         whole = source.path.stat().st_size
         for start, stop in ranges(source, PIECE):
