@@ -49,8 +49,9 @@ def check_after_death(tables: Mapping[str, pa.Table], findings: list[Finding]) -
                 whose = _places(table, usubjid)
                 late = times.valid & (times.precision >= Precision.DAY) & known[whose]
                 late &= times.day > death.day[whose]
-                found = [(late & (whose == dead), usubjid[int(dead)].as_py()) for dead in np.unique(whose[late])]
-                findings += [_after_death(table, name, rows, subject) for rows, subject in found]
+                for dead in np.unique(whose[late]).tolist():
+                    one = _after_death(table, name, late & (whose == dead), usubjid[dead].as_py())
+                    findings += [one]
 
 
 def _after_death(table: pa.Table, name: str, late: np.ndarray, usubjid: str) -> Finding:

@@ -21,6 +21,7 @@ from trialbridge.converters.derive_sequence import total_order
 from trialbridge.converters.derive_subject import derive_reference_dates
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
 from trialbridge.converters.stage import Staged, column
 from trialbridge.converters.subjects import Subjects
 from trialbridge.converters.unmapped import Unmapped, lost_values
@@ -108,7 +109,7 @@ def _mapped(plan: Plan, domain: Domain, leaves: StagedLeaves, numbers: np.ndarra
 
 
 def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block) -> pa.Table:
-    columns: dict[str, pa.Array] = dict(records.values)
+    columns = {name: _printable(domain, leaves, name, values, block) for name, values in records.values.items()}
     columns |= leaves.pointers(POINTERS)
     columns["_item"] = leaves.items()
     columns["_row"] = leaves.rowset.base
@@ -142,6 +143,17 @@ def _with_topic(domain: Domain, table: pa.Table, block: Block) -> pa.Array:
     rows = column(table, "_row").filter(pc.invert(known)).to_pylist()
     block.topicless[domain.source] |= dict.fromkeys(rows, why)
     return everything.filter(known)
+
+
+def _printable(domain: Domain, leaves: StagedLeaves, name: str, values: pa.Array, block: Block) -> pa.Array:
+    """Return the column without control characters, and count what had some: no file may hold them."""
+    found = unprintable(values)
+    if found is None:
+        return values
+    ids = pc.fill_null(leaves("id"), "").filter(found).to_pylist()
+    finding = Finding(Severity.WARNING, "control-character", CONTROL_CHARACTER, domain.code, name)
+    block.oddities.add(finding, len(ids), f"{domain.source}/{min(ids)}")
+    return printable(values)
 
 
 def _draw(domain: Domain, leaves: StagedLeaves, block: Block) -> None:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from trialbridge.columns import by_value
 from trialbridge.converters.identity import Identities, Index, keys_of
 from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
 from trialbridge.converters.stage import Staged, column
 from trialbridge.errors import ConfigurationError
 from trialbridge.findings import Finding, Severity
@@ -158,6 +159,12 @@ def _identifiers(records: Records, study: Study) -> tuple[pa.Array, str, list[Fi
     """Fill STUDYID, SITEID, SUBJID and USUBJID in `records`, by the study's settings."""
     values = records.values
     findings: list[Finding] = []
+    for name in ("STUDYID", "SITEID", "SUBJID", "USUBJID"):
+        odd = unprintable(values[name])
+        if odd is not None:
+            finding = Finding(Severity.WARNING, "control-character", CONTROL_CHARACTER, "DM", name)
+            findings.append(replace(finding, count=odd.true_count))
+            values[name] = printable(values[name])
     subject = values["SUBJID"]
     for name in ("SITEID", "SUBJID"):
         values[name] = _patterned(values[name], study.patterns.get(f"DM.{name}", ""), name, findings)
