@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+
 from trialbridge.samples import generate
 from trialbridge.samples.participants import PARTICIPANTS, Participant, attendances
 from trialbridge.samples.questionnaires import INSTRUMENTS
