@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
+from itertools import chain, repeat
+from operator import attrgetter, is_not
 from typing import Any
 
 import msgspec
@@ -17,20 +18,44 @@ from trialbridge.elements import Version, elements, wire
 from trialbridge.shapes import NO_TEXT, Position
 
 EXAMPLE_LENGTH = 80
+RARE = 500
+"""Up to so many occurrences, the example is the smallest of all values; of a frequent element, of a sample."""
+
+SAMPLED = 64
+"""One resource in so many is in the sample: those whose content hash says so, whatever the order they come in."""
+
+DEEPEST = 24
+"""Places below each other that are looked into: as deep as questionnaire items may nest."""
+
 Row = msgspec.Struct
 
 
 @dataclass
 class Tally:
-    """How often an element was there, and one of its values."""
+    """How often an element was there, and the smallest of its values, of all and of the sample."""
 
     count: int = 0
-    example: str = ""
+    smallest: str = ""
+    sampled: str = ""
 
-    def add(self, count: int, example: str) -> None:
-        """Count further occurrences; the smallest example stays, whatever came first."""
+    @property
+    def example(self) -> str:
+        """One value, which does not depend on the order of the input."""
+        return self.smallest if self.count <= RARE else self.sampled
+
+    def add(self, count: int, smallest: str) -> None:
+        """Count further occurrences; the smallest value stays, whatever came first."""
         self.count += count
-        self.example = min(filter(None, (self.example, example[:EXAMPLE_LENGTH])), default="")
+        self.smallest = _smaller(self.smallest, smallest)
+
+    def merge(self, other: Tally) -> None:
+        """Add another tally."""
+        self.add(other.count, other.smallest)
+        self.sampled = _smaller(self.sampled, other.sampled)
+
+
+def _smaller(one: str, other: str) -> str:
+    return min(filter(None, (one, other[:EXAMPLE_LENGTH])), default="")
 
 
 Census = dict[str, Tally]
@@ -38,68 +63,76 @@ Census = dict[str, Tally]
 
 @dataclass(frozen=True)
 class Counter:
-    """The counting plan of one place: its unread elements, and the places below."""
+    """The counting plan of one place: its unread elements, its parts, and its lists, fetched in one call a row."""
 
     path: str
+    get: Callable[[Row], tuple[Any, ...]]
     unread: tuple[str, ...]
-    get: Callable[[Row], Any]
-    nothing: Any
-    singles: tuple[tuple[Callable[[Row], Any], Row, Counter], ...]
-    lists: tuple[tuple[Callable[[Row], Any], Counter, bool], ...]
+    singles: tuple[tuple[Row, Counter], ...]
+    lists: tuple[Counter, ...]
 
 
 def counter(position: Position, path: str, depth: int = 0) -> Counter:
     """Return the counting plan of a place and all below it."""
-    unread = position.unread
-    singles = []
-    lists = []
-    for name, below in position.typed.items():
-        if below is None or (depth > 2 * len(path.split(".")) + 8):
-            continue
-        element = position.elements[name]
-        plan = counter(below, f"{path}.{name}", depth + 1)
-        if element.many:
-            lists.append((attrgetter(name), plan, name in {"component", "item", "answer"}))
-        else:
-            singles.append((attrgetter(name), below.empty, plan))
-    names = unread if len(unread) > 1 else (*unread, *["__class__"] * (2 - len(unread)))
-    nothing = tuple(NO_TEXT for _ in names)
-    return Counter(path, unread, attrgetter(*names), nothing, tuple(singles), tuple(lists))
+    typed = [(name, below) for name, below in position.typed.items() if below is not None and depth < DEEPEST]
+    singles = [(name, below) for name, below in typed if not position.elements[name].many]
+    lists = [(name, below) for name, below in typed if position.elements[name].many]
+    names = [*position.unread, *(name for name, _ in singles), *(name for name, _ in lists)]
+    return Counter(
+        path,
+        attrgetter(*names, *["__class__"] * (2 - len(names))),
+        position.unread,
+        tuple((below.empty, counter(below, f"{path}.{name}", depth + 1)) for name, below in singles),
+        tuple(counter(below, f"{path}.{name}", depth + 1) for name, below in lists),
+    )
 
 
-def count(plan: Counter, rows: Sequence[Row], census: Census) -> None:
-    """Add the unread elements of `rows` to `census`."""
-    if plan.unread:
-        _count_unread(plan, rows, census)
-    for get, empty, below in plan.singles:
-        there = [value for value in map(get, rows) if value is not empty]
-        if there:
-            count(below, there, census)
-    for get, below, _walked in plan.lists:
-        parts = [part for cell in map(get, rows) for part in cell]
-        if parts:
-            count(below, parts, census)
+def count(plan: Counter, rows: Sequence[Row], census: Census, *, sample: bool = False) -> None:
+    """Add the unread elements of `rows` to `census`.
+
+    Args:
+        plan: The counting plan of their type.
+        rows: What was read.
+        census: What is added to.
+        sample: Only take examples of them; they are counted among all others.
+    """
+    columns = zip(*map(plan.get, rows), strict=True)
+    for name, cells in zip(plan.unread, columns, strict=False):
+        absent = cells.count(NO_TEXT)
+        if absent < len(cells):
+            tally = census.setdefault(f"{plan.path}.{name}", Tally())
+            _tally(tally, cells, len(cells) - absent, sample=sample)
+    for (empty, below), cells in zip(plan.singles, columns, strict=False):
+        if any(map(is_not, cells, repeat(empty))):
+            count(below, [cell for cell in cells if cell is not empty], census, sample=sample)
+    for below, cells in zip(plan.lists, columns, strict=False):
+        if any(cells):
+            count(below, list(chain.from_iterable(cells)), census, sample=sample)
 
 
-def _count_unread(plan: Counter, rows: Sequence[Row], census: Census) -> None:
-    nothing = plan.nothing
-    found = [values for values in map(plan.get, rows) if values != nothing]
-    if not found:
-        return
-    for name, cells in zip(plan.unread, zip(*found, strict=True), strict=False):
-        there = [cell for cell in cells if cell is not NO_TEXT]
-        if there:
-            census.setdefault(f"{plan.path}.{name}", Tally()).add(len(there), _text(min(map(bytes, there))))
+def _tally(tally: Tally, cells: Sequence[msgspec.Raw], there: int, *, sample: bool) -> None:
+    if sample:
+        tally.sampled = _smaller(tally.sampled, _smallest(cells))
+    elif tally.count <= RARE:
+        tally.add(there, _smallest(cells))
+    else:
+        tally.count += there
+
+
+def _smallest(cells: Iterable[msgspec.Raw]) -> str:
+    return _text(min(bytes(cell) for cell in cells if cell is not NO_TEXT))
 
 
 def _text(value: bytes) -> str:
-    return value[:EXAMPLE_LENGTH].decode("utf-8", "replace")
+    return value.decode("utf-8", "replace")[:EXAMPLE_LENGTH]
 
 
 def count_undefined(kind: str, version: Version, data: Mapping[str, Any], census: Census) -> None:
     """Add the elements of one decoded resource that FHIR does not define to `census`."""
     for path, value in _undefined(kind, version, data, kind):
-        census.setdefault(path, Tally()).add(1, str(value))
+        tally = census.setdefault(path, Tally())
+        tally.add(1, str(value))
+        tally.sampled = _smaller(tally.sampled, str(value))
 
 
 def _undefined(kind: str, version: Version, data: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
@@ -122,4 +155,4 @@ def _parts(value: object) -> Iterable[Mapping[str, Any]]:
 def merge(total: Census, other: Mapping[str, Tally]) -> None:
     """Add one census to another."""
     for path, tally in other.items():
-        total.setdefault(path, Tally()).add(tally.count, tally.example)
+        total.setdefault(path, Tally()).merge(tally)

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.converters.census import Census, Counter, count, counter
+from trialbridge.converters.census import SAMPLED, Census, Counter, count, counter
 from trialbridge.converters.decode import decode_batch
 from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.elements import Version, resource_types
@@ -175,6 +175,9 @@ class Extraction:
             self._read_unit(made, unit, rows, first)
         if made.counted:
             count(plan, rows, self.census)
+            hashes = table.pointers["_hash"][-len(rows) :]
+            if sample := [row for row, digest in zip(rows, hashes, strict=True) if digest % SAMPLED == 0]:
+                count(plan, sample, self.census, sample=True)
         table.fill(made.plan, rows)
 
     def _read_unit(self, made: Reader, unit: str, rows: list[Row], first: int) -> None:

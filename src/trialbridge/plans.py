@@ -7,14 +7,15 @@ element a row, or the empty instance, and goes on with the chosen ones.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain, islice, pairwise
-from operator import attrgetter
+from itertools import accumulate, chain, islice, pairwise, repeat
+from operator import attrgetter, is_not
 from typing import Any
 
 import msgspec
 
+from trialbridge.elements import wire
 from trialbridge.shapes import Shape
 
 Row = msgspec.Struct
@@ -33,6 +34,13 @@ class Columns:
     rows: int = 0
     cells: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     lengths: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def extend(self, column: str, cells: Iterable[Any]) -> None:
+        """Append cells of the rows that come next; rows before them for which nothing was found are blank."""
+        found = self.cells[column]
+        if len(found) < self.rows:
+            found += [None] * (self.rows - len(found))
+        found += cells
 
     def fill_up(self, plan: ListPlan | ReadPlan) -> None:
         """Make the columns of `plan` as long as there are rows."""
@@ -67,23 +75,32 @@ class ListPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReadPlan:
-    """What is read of one place: single values, primitive lists, and lists of parts."""
+    """What is read of one place: single values, primitive lists, single parts, and lists of parts.
+
+    A column is left as it is where a batch holds nothing for it; ``flags`` are the columns of which false is a
+    value, too. A part that no row of a batch has costs one look.
+    """
 
     get: Callable[[Row], tuple[Any, ...]]
     scalars: tuple[str | None, ...]
     primitive_lists: tuple[tuple[str, str], ...]
+    parts: tuple[tuple[Row, ReadPlan], ...]
     lists: tuple[ListPlan, ...]
     singles: tuple[str, ...]
     repeated: tuple[str, ...]
+    flags: frozenset[str] = frozenset()
 
     def fill(self, rows: Sequence[Row], out: Columns) -> None:
         """Append what `rows` hold to the columns of `out`; the caller counts the rows."""
         values = zip(*map(self.get, rows), strict=True)
         for column, cells in zip(self.scalars, values, strict=False):
-            if column is not None:
-                out.cells[column] += cells
+            if column is not None and (any(cells) or column in self.flags):
+                out.extend(column, cells)
         for (select, column), cells in zip(self.primitive_lists, values, strict=False):
             _fill_primitives(select, column, cells, out)
+        for (empty, below), cells in zip(self.parts, values, strict=False):
+            if any(map(is_not, cells, repeat(empty))):
+                below.fill(cells, out)
         for plan, cells in zip(self.lists, values, strict=False):
             if any(cells):
                 out.fill_up(plan)
@@ -92,10 +109,12 @@ class ReadPlan:
 
 def _fill_primitives(select: str, column: str, cells: Sequence[tuple[Any, ...]], out: Columns) -> None:
     if select == "every":
+        lengths = out.lengths[column]
+        lengths += [0] * (out.rows - len(lengths))
+        lengths += map(len, cells)
         out.cells[column] += chain.from_iterable(cells)
-        out.lengths[column] += map(len, cells)
     else:
-        out.cells[column] += [cell[0] if cell else None for cell in cells]
+        out.extend(column, [cell[0] if cell else None for cell in cells])
 
 
 def _fill_list(plan: ListPlan, cells: Sequence[tuple[Row, ...]], out: Columns) -> None:
@@ -150,44 +169,42 @@ def _joined(cells: list[Any], inner: Sequence[int], sizes: Sequence[int]) -> tup
 
 def read_plan(shape: Shape) -> ReadPlan:
     """Return the plan that reads every column of `shape`."""
-    leaves = list(_leaves(shape, ""))
-    primitives = list(_primitives(shape, ""))
-    lists = list(_lists(shape, ""))
-    names = [name for name, _ in leaves] + [name for name, _ in primitives] + [name for name, _ in lists]
-    scalars = [column for _, column in leaves]
+    primitives = [(name, (select, column)) for (name, select), column in shape.lists.items()]
+    parts = [(name, _part(child)) for name, child in shape.singles.items()]
+    lists = dict.fromkeys([*shape.firsts, *shape.everys, *(name for name, _ in shape.keyed)])
+    plans = [(name, _list_plan(shape, name)) for name in lists]
+    names = [*shape.leaves, *(name for name, _ in primitives), *(name for name, _ in parts), *lists]
     padding = ["__class__"] * max(0, 2 - len(names))
     firsts = [column for _, (select, column) in primitives if select != "every"]
     everys = [column for _, (select, column) in primitives if select == "every"]
+    below = [plan for _, (_, plan) in parts]
     return ReadPlan(
         attrgetter(*padding, *names),
-        (*[None] * len(padding), *scalars),
+        (*[None] * len(padding), *shape.leaves.values()),
         tuple(plan for _, plan in primitives),
-        tuple(plan for _, plan in lists),
-        (*scalars, *firsts, *(column for _, plan in lists for column in plan.singles)),
-        (*everys, *(column for _, plan in lists for column in plan.repeated)),
+        tuple(plan for _, plan in parts),
+        tuple(plan for _, plan in plans),
+        (*shape.leaves.values(), *firsts, *_all("singles", below), *_all("singles", [plan for _, plan in plans])),
+        (*everys, *_all("repeated", below), *_all("repeated", [plan for _, plan in plans])),
+        frozenset(_flags(shape)),
     )
 
 
-def _leaves(shape: Shape, prefix: str) -> Iterator[tuple[str, str]]:
+def _part(shape: Shape) -> tuple[Row, ReadPlan]:
+    assert shape.position is not None  # noqa: S101 -- a shape made by `shape_of`
+    return shape.position.empty, read_plan(shape)
+
+
+def _all(name: str, plans: Sequence[ReadPlan | ListPlan]) -> Iterator[str]:
+    for plan in plans:
+        yield from getattr(plan, name)
+
+
+def _flags(shape: Shape) -> Iterator[str]:
+    assert shape.position is not None  # noqa: S101 -- a shape made by `shape_of`
     for name, column in shape.leaves.items():
-        yield prefix + name, column
-    for name, child in shape.singles.items():
-        yield from _leaves(child, f"{prefix}{name}.")
-
-
-def _primitives(shape: Shape, prefix: str) -> Iterator[tuple[str, tuple[str, str]]]:
-    for (name, select), column in shape.lists.items():
-        yield prefix + name, (select, column)
-    for name, child in shape.singles.items():
-        yield from _primitives(child, f"{prefix}{name}.")
-
-
-def _lists(shape: Shape, prefix: str) -> Iterator[tuple[str, ListPlan]]:
-    names = dict.fromkeys([*shape.firsts, *shape.everys, *(name for name, _ in shape.keyed)])
-    for name in names:
-        yield prefix + name, _list_plan(shape, name)
-    for name, child in shape.singles.items():
-        yield from _lists(child, f"{prefix}{name}.")
+        if wire(shape.position.elements[name]) == "bool":
+            yield column
 
 
 def _list_plan(shape: Shape, name: str) -> ListPlan:
