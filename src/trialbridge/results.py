@@ -55,7 +55,7 @@ def _quantity(comparator: str, value: str, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Two bounds as one text: a Range ``2-5``, open ``>=2`` or ``<=5``, or a Period ``start/end``. Reads only.
+    """Two bounds as one text: a Range ``2-5``, ``>=2`` or ``<=5``, or a Period ``start/end``. Reads only.
 
     Attributes:
         first: Path of the lower bound, or of the start.
@@ -94,7 +94,7 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The unit of a count per time, by what the test counts: ``/min`` of a heart rate is ``beats/min``. Reads only.
+    """The unit of a rate, by what the test counts: ``/min`` of a heart rate is ``beats/min``. Reads only.
 
     Attributes:
         base: Path of the Quantity.

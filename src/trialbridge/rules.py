@@ -364,7 +364,7 @@ def tests_of(base: str, leaves: Leaves, vocabulary: Vocabulary) -> tuple[pa.Arra
     if key not in leaves.memo:
         columns = [joined(leaves(path)) for path in Tested(base, "testcd").paths]
         rows, combinations = distinct(columns)
-        leaves.memo[key] = (rows, [_test(*one, vocabulary) for one in combinations])
+        leaves.memo[key] = (rows, [_test(system, code, text, vocabulary) for system, code, text in combinations])
     found: tuple[pa.Array, list[Test | None]] = leaves.memo[key]
     return found
 

@@ -1,4 +1,4 @@
-"""The study's own settings, from `study.toml`: what the data cannot say of itself, and what the study says otherwise."""
+"""The study's own settings, from `study.toml`: what the data cannot say, or says otherwise."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Study:
         found_products: Further names of it, which the data gives: ResearchStudy.focus, and what refers to it.
         usubjid: Template of USUBJID, of ``{STUDYID}``, ``{SITEID}``, ``{SUBJID}`` and ``{subject}`` (the
             subject's identifier before `patterns`).
-        identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is STUDYID, SITEID
-            or SUBJID, where there are several.
+        identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is STUDYID,
+            SITEID or SUBJID, where there are several.
         patterns: ``DM.SITEID`` or ``DM.SUBJID`` -> regular expression whose first group is taken.
         codes: System -> code -> field -> value: the study's own reading of a test code.
         unit_of: --TESTCD -> standard unit.
@@ -79,7 +79,7 @@ class Study:
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
         instruments = {name: own["category"] for name, own in self.questionnaires.items()}
         return Vocabulary(
-            self.ct, self.units, tests, self.products | self.found_products, self.identifiers, questionnaires=instruments
+            self.ct, self.units, tests, self.products | self.found_products, self.identifiers, instruments
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -132,13 +132,19 @@ def study_of(data: Mapping[str, Any], source: str = "") -> Study:
 
 
 def _problems(data: Mapping[str, Any]) -> list[str]:
-    problems = [f"there is no section [{name}]; there are {', '.join(_KEYS)}" for name in data if name not in _KEYS]
+    problems = [
+        f"there is no section [{name}]; there are {', '.join(_KEYS)}" for name in data if name not in _KEYS
+    ]
     for section, keys in _KEYS.items():
         table = data.get(section, {})
         if not isinstance(table, dict):
             problems.append(f"[{section}] is no section")
         elif keys:
-            problems += [f"[{section}] has no key {key!r}; it has {', '.join(keys)}" for key in table if key not in keys]
+            problems += [
+                f"[{section}] has no key {key!r}; it has {', '.join(keys)}"
+                for key in table
+                if key not in keys
+            ]
             wrong = [key for key, value in table.items() if key in keys and not isinstance(value, keys[key])]
             problems += [f"{section}.{key} must be {keys[key].__name__}" for key in wrong]
     return problems + _value_problems(data)
@@ -153,9 +159,12 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
         problems.append(f"study.ct must be one of {', '.join(CT_VERSIONS)}")
     if study.get("units", "SI") not in {"SI", "conventional"}:
         problems.append("study.units must be SI or conventional")
-    for name, own in data.get("questionnaires", {}).items():
-        if not isinstance(own, dict) or set(own) != {"category"} or not isinstance(own["category"], str):
-            problems.append(f'questionnaires."{name}" must be {{ category = "..." }}')
+    named = data.get("questionnaires", {}).items()
+    problems += [
+        f'questionnaires."{name}" must be {{ category = "..." }}'
+        for name, own in named
+        if not _is_category(own)
+    ]
     for name, pattern in data.get("patterns", {}).items():
         try:
             if re.compile(pattern).groups != 1:
@@ -163,6 +172,10 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
         except re.error as error:
             problems.append(f"patterns.{name}: {error}")
     return problems
+
+
+def _is_category(own: object) -> bool:
+    return isinstance(own, dict) and set(own) == {"category"} and isinstance(own["category"], str)
 
 
 def _study(data: Mapping[str, Any], source: str) -> Study:

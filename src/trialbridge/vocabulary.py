@@ -46,7 +46,7 @@ class Vocabulary:
             a code stands under the system ``""``.
         products: What names the study product: codes, references such as ``Medication/x``, or text.
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is meant.
-        questionnaires: Canonical URL of a questionnaire, or its last segment -> its category, the study's own.
+        questionnaires: Canonical URL of a questionnaire, or its last segment -> the study's category.
     """
 
     ct: str = DEFAULT_CT
@@ -81,13 +81,17 @@ class Vocabulary:
             if own is not None:
                 known = self._loinc(code) if system == LOINC else None
                 return (known or Test("", ""))._replace(**own, basis="study")
-        return next((test for system, code in codings if system == LOINC and (test := self._loinc(code))), None)
+        return next(
+            (test for system, code in codings if system == LOINC and (test := self._loinc(code))), None
+        )
 
     def _loinc(self, code: str) -> Test | None:
         row = crosswalks.loinc(code)
         if row is None:
             return None
-        return Test(row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, row.resscl, "loinc")
+        return Test(
+            row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, row.resscl, "loinc"
+        )
 
     def is_product(self, *names: str | None) -> bool:
         """Return whether any of `names` names the study product; text is compared without case."""

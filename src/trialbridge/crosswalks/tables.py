@@ -71,9 +71,8 @@ class Crosswalk:
             >>> crosswalk("data_absent_reason").knows("", "as-text")
             False
         """
-        return any(
-            (key, code) in self._exact or (key, code.casefold()) in self._folded for key in (canonical(system), "")
-        )
+        keys = (canonical(system), "")
+        return any((key, code) in self._exact or (key, code.casefold()) in self._folded for key in keys)
 
     def find_text(self, text: str, column: str = "target") -> str | None:
         """Return `column` of the row whose text is `text`, without regard to case and spacing.
