@@ -48,6 +48,10 @@ class Tally:
         self.count += count
         self.smallest = _smaller(self.smallest, smallest)
 
+    def weighed(self, weight: int) -> Tally:
+        """Return the tally of a value that occurs `weight` times."""
+        return Tally(self.count * weight, self.smallest, self.sampled)
+
     def merge(self, other: Tally) -> None:
         """Add another tally."""
         self.add(other.count, other.smallest)
@@ -72,16 +76,27 @@ class Counter:
     lists: tuple[Counter, ...]
 
 
-def counter(position: Position, path: str, depth: int = 0) -> Counter:
-    """Return the counting plan of a place and all below it."""
+def counter(
+    position: Position, path: str, depth: int = 0, skipped: frozenset[str] = frozenset(), *, only_typed: bool = False
+) -> Counter:
+    """Return the counting plan of a place and all below it.
+
+    Args:
+        position: The place.
+        path: Its path.
+        depth: How many places stand above it.
+        skipped: Elements that another plan counts.
+        only_typed: Count what is below the typed elements alone.
+    """
+    unread = tuple(name for name in position.unread if name not in skipped and not only_typed)
     typed = [(name, below) for name, below in position.typed.items() if below is not None and depth < DEEPEST]
     singles = [(name, below) for name, below in typed if not position.elements[name].many]
     lists = [(name, below) for name, below in typed if position.elements[name].many]
-    names = [*position.unread, *(name for name, _ in singles), *(name for name, _ in lists)]
+    names = [*unread, *(name for name, _ in singles), *(name for name, _ in lists)]
     return Counter(
         path,
         attrgetter(*names, *["__class__"] * (2 - len(names))),
-        position.unread,
+        unread,
         tuple((below.empty, counter(below, f"{path}.{name}", depth + 1)) for name, below in singles),
         tuple(counter(below, f"{path}.{name}", depth + 1) for name, below in lists),
     )

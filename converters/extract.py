@@ -22,9 +22,12 @@ import pyarrow.compute as pc
 
 from trialbridge.converters.census import SAMPLED, Census, Counter, count, counter
 from trialbridge.converters.decode import decode_batch
+from trialbridge.converters.fhir_json import NOT_JSON
+from trialbridge.converters.folding import FoldedCells
 from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.elements import Version, resource_types
 from trialbridge.findings import Finding
+from trialbridge.folds import Folded, folded
 from trialbridge.plans import Columns, ReadPlan
 from trialbridge.readers import Reader, reader
 from trialbridge.registry import Paths
@@ -62,6 +65,7 @@ class Extractor:
     paths: Mapping[str, Paths]
     release: Version | None = None
     _readers: dict[tuple[str, Version], tuple[Reader, Counter]] = field(default_factory=dict)
+    _folded: dict[tuple[str, Version], Folding | None] = field(default_factory=dict)
 
     def reader(self, kind: str, version: Version) -> tuple[Reader, Counter]:
         """Return the reader of a type and its counting plan."""
@@ -69,6 +73,13 @@ class Extractor:
             made = reader(kind, version, self.paths.get(kind))
             self._readers[kind, version] = made, counter(made.position, kind)
         return self._readers[kind, version]
+
+    def folding(self, kind: str, version: Version) -> Folding | None:
+        """Return what reads a type with repeating elements folded; none where it has none, or nothing is counted."""
+        if (kind, version) not in self._folded:
+            made, _ = self.reader(kind, version)
+            self._folded[kind, version] = _folding(made) if made.counted else None
+        return self._folded[kind, version]
 
     @cached_property
     def types(self) -> frozenset[str]:
@@ -83,14 +94,34 @@ class Extractor:
         return [sniff(kind, one, known) for one in data]
 
 
+@dataclass(frozen=True)
+class Folding:
+    """A folding reader, with the counting plans of the resource and of each folded element."""
+
+    reader: Folded
+    plan: Counter
+    plans: tuple[Counter, ...]
+
+
+def _folding(made: Reader) -> Folding | None:
+    found = folded(made)
+    if found is None:
+        return None
+    names = frozenset(fold.name for fold in found.folds)
+    plans = tuple(counter(fold.position, made.kind, only_typed=True) for fold in found.folds)
+    return Folding(found, counter(found.position, made.kind, skipped=names), plans)
+
+
 @dataclass
 class Table:
     """Columns that grow, and become record batches."""
 
     wires: Mapping[str, str]
     kinds: Mapping[str, pa.DataType]
+    census: Census
     pointers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     columns: Columns = field(default_factory=Columns)
+    folded: dict[str, FoldedCells] = field(default_factory=dict)
     batches: list[pa.RecordBatch] = field(default_factory=list)
 
     def fill(self, plan: ReadPlan, rows: Sequence[Row]) -> None:
@@ -108,9 +139,20 @@ class Table:
         """Turn what there is into a record batch."""
         if self.columns.rows:
             arrays = {name: pa.array(self.pointers[name], kind) for name, kind in self.kinds.items()}
-            arrays |= {name: _column(self.columns, name, wired) for name, wired in self.wires.items()}
+            spread = dict(self._spread())
+            for cells in self.folded.values():
+                cells.count(self.census)
+            for name, wired in self.wires.items():
+                arrays[name] = spread[name] if name in spread else _column(self.columns, name, wired)
             self.batches.append(pa.RecordBatch.from_pydict(arrays))
-            self.pointers, self.columns = defaultdict(list), Columns()
+            self.pointers, self.columns, self.folded = defaultdict(list), Columns(), {}
+
+    def _spread(self) -> Iterator[tuple[str, pa.Array]]:
+        """Yield the columns of folded elements, spread over the rows."""
+        for cells in self.folded.values():
+            for found, rows in cells.columns():
+                for name in (*cells.fold.plan.singles, *cells.fold.plan.repeated):
+                    yield name, _column(found, name, self.wires[name]).take(rows)
 
 
 def _column(columns: Columns, name: str, wired: str) -> pa.Array:
@@ -162,6 +204,42 @@ class Extraction:
             self._read(batch, version, chosen)
 
     def _read(self, batch: Batch, version: Version, chosen: Sequence[int]) -> None:
+        folding = self.extractor.folding(batch.type, version)
+        if folding is None or not self._read_folded(folding, batch, version, chosen):
+            self._read_plainly(batch, version, chosen)
+
+    def _read_folded(self, folding: Folding, batch: Batch, version: Version, chosen: Sequence[int]) -> bool:
+        """Read a batch with its repeating elements folded; do nothing and say no where anything in it is odd."""
+        made, _ = self.extractor.reader(batch.type, version)
+        table = self._table((batch.type, ""), made.wires[""], POINTERS)
+        if not table.folded:
+            table.flush()
+            pairs = zip(folding.reader.folds, folding.plans, strict=True)
+            table.folded = {fold.name: FoldedCells(fold, plan) for fold, plan in pairs}
+        try:
+            rows = [folding.reader.decoder.decode(batch.data[number]) for number in chosen]
+            texts = [cells.texts(rows) for cells in table.folded.values()]
+        except NOT_JSON:
+            return False
+        first = self._point(table, batch, chosen, version)
+        for unit in made.units:
+            self._read_unit(made, unit, rows, first)
+        sample = self._count(folding.plan, table, rows)
+        for cells, some in zip(table.folded.values(), texts, strict=True):
+            cells.take(some, sample)
+        table.fill(folding.reader.plan, rows)
+        return True
+
+    def _count(self, plan: Counter, table: Table, rows: list[Row]) -> list[int]:
+        """Count what nothing reads of the rows that come last in a table, and return which are in the sample."""
+        count(plan, rows, self.census)
+        hashes = table.pointers["_hash"][-len(rows) :]
+        sample = [number for number, digest in enumerate(hashes) if digest % SAMPLED == 0]
+        if sample:
+            count(plan, [rows[number] for number in sample], self.census, sample=True)
+        return sample
+
+    def _read_plainly(self, batch: Batch, version: Version, chosen: Sequence[int]) -> None:
         made, plan = self.extractor.reader(batch.type, version)
         decoded, findings = decode_batch(made, batch, chosen, self.source, self.census)
         self.findings += findings
@@ -170,14 +248,13 @@ class Extraction:
             return
         kept = [number for number, row in zip(chosen, decoded, strict=True) if row is not None]
         table = self._table((batch.type, ""), made.wires[""], POINTERS)
+        if table.folded:
+            table.flush()
         first = self._point(table, batch, kept, version)
         for unit in made.units:
             self._read_unit(made, unit, rows, first)
         if made.counted:
-            count(plan, rows, self.census)
-            hashes = table.pointers["_hash"][-len(rows) :]
-            if sample := [row for row, digest in zip(rows, hashes, strict=True) if digest % SAMPLED == 0]:
-                count(plan, sample, self.census, sample=True)
+            self._count(plan, table, rows)
         table.fill(made.plan, rows)
 
     def _read_unit(self, made: Reader, unit: str, rows: list[Row], first: int) -> None:
@@ -190,7 +267,7 @@ class Extraction:
 
     def _table(self, key: Key, wires: Mapping[str, str], pointers: Mapping[str, pa.DataType]) -> Table:
         if key not in self.tables:
-            self.tables[key] = Table(wires, pointers)
+            self.tables[key] = Table(wires, pointers, self.census)
         return self.tables[key]
 
     def _point(self, table: Table, batch: Batch, kept: Sequence[int], version: str) -> int:
