@@ -83,7 +83,7 @@ def lost_values(
     paths = [path for path in dict.fromkeys(rule.paths) if not path.endswith((".url", ".id"))]
     parts = {
         "system": [path for path in paths if path.endswith(".system")],
-        "code": [path for path in paths if path.endswith(("code", "Code", "gender"))],
+        "code": [path for path in paths if path.endswith(("code", "Code", "gender", "linkId"))],
         "text": [path for path in paths if path.endswith((".text", ".display", ".unit", "valueString", "country"))],
     }
     words = {part: _words(leaves, some, chosen) for part, some in parts.items()}
@@ -118,10 +118,8 @@ def unknown_tests(domain: str, leaves: StagedLeaves, reason: str, unmapped: Unma
     """Add the codes of tests that no table knows, with their units, specimens and some values."""
     base = "$this.code"
     all_rows = pa.array(range(leaves.rows), pa.int64())
-    systems, codes, texts = (
-        joined(leaves(path)).to_pylist() for path in (f"{base}.coding[*].system", f"{base}.coding[*].code", f"{base}.coding[*].display")
-    )
-    printed = leaves(f"{base}.text").to_pylist()
+    systems, codes = (joined(leaves(f"{base}.coding[*].{part}")).to_pylist() for part in ("system", "code"))
+    texts = _words(leaves, [f"{base}.text", f"{base}.coding[].display"], all_rows)
     units = _words(leaves, ["$this.valueQuantity.code", "$this.valueQuantity.unit"], all_rows)
     specimens = _words(leaves, ["specimen->type.coding[*].display", "specimen->type.text", "specimen->type.coding[*].code"], all_rows)
     values = _words(leaves, VALUES, all_rows)
@@ -130,8 +128,7 @@ def unknown_tests(domain: str, leaves: StagedLeaves, reason: str, unmapped: Unma
     variable = f"{domain}TESTCD" if domain else ""
     for row in range(leaves.rows):
         system, code = _first_pair(systems[row], codes[row])
-        text = printed[row] or (split(texts[row])[0] if texts[row] else "")
-        word = unmapped.words.setdefault((domain, variable, system, code, text), Word(reason))
+        word = unmapped.words.setdefault((domain, variable, system, code, texts[row]), Word(reason))
         _count(word, subjects[row], f"Observation/{resources[row]}")
         for counted, value in ((word.units, units[row]), (word.specimens, specimens[row]), (word.values, values[row])):
             if value:
