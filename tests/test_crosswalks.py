@@ -317,7 +317,11 @@ def test_units_of_the_wild(code: str, unit: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "[pH]", "{score}", "G/L", "M/L", "MIU", "MU/L", "furlong", "mg/{x}"]
+    "text",
+    [
+        *("", "1", "[pH]", "{score}", "G/L", "M/L", "MIU", "MU/L", "furlong", "mg/{x}"),
+        *("/0", "0/L", "mg/0 L", "0*-1/L", "0x10*9/L", "10*999999999/L", "cm-999999999", "9" * 5000),
+    ],
 )
 def test_units_that_are_refused(text: str) -> None:
     assert to_cdisc_unit(text) is None

@@ -239,6 +239,9 @@ def test_exact_factors(test: str, unit: str, target: str, factor: str) -> None:
         ("", "", "mg/dL"),
         ("", "mg/dL", ""),
         ("", "nonsense", "mg/dL"),
+        ("", "mg/0", "mg/dL"),
+        ("", "mg/dL", "0 mg/dL"),
+        ("", "0^-1/L", "10^9/L"),
     ],
 )
 def test_refused(test: str, unit: str, target: str) -> None:

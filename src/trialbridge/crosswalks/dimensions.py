@@ -52,10 +52,12 @@ PREFIXES = {
     "f": Fraction(1, 10**15),
     "a": Fraction(1, 10**18),
 }
-#: a number before a unit word: 100, 1.73, 10^9 (CDISC), 10*9 (UCUM), 5x10^4
-NUMBER = re.compile(r"(?:(\d+(?:\.\d+)?)x)?(\d+(?:\.\d+)?)(?:[*^](-?\d+))?(?:\s+|(?=$))")
+#: a number before a unit word: 100, 1.73, 10^9 (CDISC), 10*9 (UCUM), 5x10^4; no power has three digits
+NUMBER = re.compile(r"(?:(\d+(?:\.\d+)?)x)?(\d+(?:\.\d+)?)(?:[*^](-?\d{1,2}))?(?:\s+|(?=$))")
 #: a unit word and its power: m2, cm-2
-POWER = re.compile(r"(.*?[^\d-])(-?\d+)?$")
+POWER = re.compile(r"(.*?[^\d-])(-?\d{1,2})?$")
+#: no unit is longer; Python refuses to read numbers of several thousand digits
+LONGEST = 200
 #: UCUM has no decimal fractions: its dot multiplies
 DECIMAL = re.compile(r"(?<!\*)\b\d+\.\d")
 SEPARATORS = {"cdisc": re.compile(r"([/*])"), "ucum": re.compile(r"([/.])")}
@@ -81,7 +83,7 @@ def parse(unit: str, dialect: Dialect = "cdisc") -> Measure | None:
         >>> parse("log10 IU/mL") is None
         True
     """
-    if not unit or "(" in unit or (dialect == "ucum" and DECIMAL.search(unit)):
+    if not unit or len(unit) > LONGEST or "(" in unit or (dialect == "ucum" and DECIMAL.search(unit)):
         return None
     whole = _atoms(dialect).get(unit)
     if whole is not None:
@@ -119,7 +121,11 @@ def _part(part: str, dialect: Dialect) -> tuple[Fraction, str, int] | None:
     number = NUMBER.match(part)
     if number:
         times, base, exponent = number.groups()
-        size = Fraction(times or 1) * Fraction(base) ** int(exponent or 1)
+        multiple, radix = Fraction(times or 1), Fraction(base)
+        if not multiple or not radix:
+            # nothing is a multiple of nothing, above the line or below it
+            return None
+        size = multiple * radix ** int(exponent or 1)
         word = part[number.end() :]
         if not word:
             return size, "", 0
