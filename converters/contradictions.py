@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from trialbridge.codecs import Codec, DateTime, Number
 from trialbridge.columns import by_values
 from trialbridge.converters.leaves import StagedLeaves
+from trialbridge.elements import Version, elements, resource_types
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain, Records
 from trialbridge.paths import parse
 from trialbridge.rules import Given, Measured, OneOf, Read, Rule, tests_of
+from trialbridge.versions import VERSIONS, localised
 from trialbridge.vocabulary import Vocabulary
 
 CHOICES = re.compile(r"^(?P<before>.*\.)?(?P<name>value|effective|deceased|onset)(?P<type>[A-Z]\w*)")
@@ -177,16 +179,22 @@ def _dangling(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary
 
 
 def _no_status(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
-    """Find resources without the status that FHIR demands: they might have been withdrawn."""
-    if domain.source in REQUIRED_STATUS and domain.source not in leaves.staged.made:
-        message = "the required status is missing: it was taken as valid"
-        yield Finding(Severity.WARNING, "status-missing", message, path="status"), ~_there(leaves("status"))
+    """Find resources without the status that their release demands: they might have been withdrawn."""
+    if domain.source in leaves.staged.made:
+        return
+    demanding = pa.array([one for one in VERSIONS if _demands_status(domain.source, one)], pa.string())
+    releases = leaves.pointers({"release": "_version"})["release"]
+    demanded: np.ndarray = pc.is_in(releases, demanding).to_numpy(zero_copy_only=False)
+    message = "the required status is missing: it was taken as valid"
+    finding = Finding(Severity.WARNING, "status-missing", message, path="status")
+    yield finding, demanded & ~_there(leaves("status"))
 
 
-REQUIRED_STATUS = frozenset(
-    {"MedicationAdministration", "Observation", "QuestionnaireResponse", "ResearchSubject"}
-)
-"""Mapped types whose status is required in every release."""
+def _demands_status(kind: str, release: Version) -> bool:
+    """Return whether a release demands what is read as the status: of a subject R5 does not (`progress`)."""
+    place = parse(localised(kind, "status", release) or "status").steps[0].name
+    known = elements(kind, release) if kind in resource_types(release) else {}
+    return place in known and known[place].required
 
 
 def _another_specimen(
