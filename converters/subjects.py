@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import by_value
+from trialbridge.columns import by_value, joined, split
 from trialbridge.converters.identity import Identities, Index, keys_of
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
@@ -137,14 +137,14 @@ def _leaves(domain: Domain, staged: Staged, identities: Identities, rows: np.nda
 def _one_each(leaves: StagedLeaves, rows: np.ndarray) -> tuple[np.ndarray, dict[int, str]]:
     """Return one ResearchSubject a person: one that took part before one that did not, then the latest."""
     people = leaves.joined("patient")[1].to_pylist()
-    status = leaves("status").to_pylist()
+    took_part = _took_part(leaves)
     start = leaves("period.start").to_pylist()
     ids = leaves("id").to_pylist()
     best: dict[object, int] = {}
     digests = leaves.pointers({"_hash": "_hash"})["_hash"].to_pylist()
     rank = [
-        (word not in LAST_CHOICE, begun or "", name or "", digest)
-        for word, begun, name, digest in zip(status, start, ids, digests, strict=True)
+        (took, begun or "", name or "", digest)
+        for took, begun, name, digest in zip(took_part, start, ids, digests, strict=True)
     ]
     for number, person in enumerate(people):
         key = ("alone", number) if person is None else person
@@ -153,6 +153,15 @@ def _one_each(leaves: StagedLeaves, rows: np.ndarray) -> tuple[np.ndarray, dict[
     chosen = sorted(best.values())
     why = "the same person takes part under another ResearchSubject: one record in DM"
     return rows[chosen], {int(row): why for row in np.delete(rows, chosen)}
+
+
+def _took_part(leaves: StagedLeaves) -> list[bool]:
+    """Return who came to no state that says otherwise; R5 keeps every state, in any order."""
+    places = [joined(leaves(path)).to_pylist() for path in ("status", "progress[*].subjectState.coding[].code")]
+    return [
+        not any(word in LAST_CHOICE for state in states if state for word in split(state))
+        for states in zip(*places, strict=True)
+    ]
 
 
 def _identifiers(records: Records, study: Study) -> tuple[pa.Array, str, list[Finding]]:
