@@ -13,6 +13,7 @@ from trialbridge.registry import declarations
 if TYPE_CHECKING:
     from trialbridge.converters.finish import Plan
 
+READ = ("_source", "_position", "_within", "id", "meta.versionId", "_version")
 WHICH = "_which_"
 JOIN = "_join_"
 
@@ -59,7 +60,7 @@ def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
 def _of_type(kind: str, plan: Plan, base: np.ndarray) -> pa.Table:
     staged = plan.staged.table(kind)
     assert staged is not None  # noqa: S101 -- records came from it
-    part = staged.take(pa.array(base))
+    part = staged.select([name for name in READ if name in staged.column_names]).take(pa.array(base))
     names = pa.array([source.name for source in plan.staged.sources], pa.string())
     described = "Patient" if kind in plan.staged.made else kind
     return pa.table(

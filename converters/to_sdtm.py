@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from time import perf_counter
 
@@ -25,7 +25,7 @@ from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.check_terms import check_terms
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.derive_result import OF_THE_STUDY
-from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
+from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.leaves import Rowset
 from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_drawn, note_records
@@ -195,10 +195,10 @@ def _not_excluded(kind: str, table: pa.Table, account: Account) -> np.ndarray:
     kept = np.ones(len(table), bool)
     for domain in (one for one in all_declarations() if one.source == kind):
         for path, reasons in domain.excluded.items():
-            for row, code in enumerate(column(table, path).to_pylist()):
-                if code in reasons:
-                    account.excluded.setdefault(row, reasons[code])
-                    kept[row] = False
+            codes = column(table, path)
+            for row in np.flatnonzero(pc.is_in(codes, pa.array([*reasons], pa.string())).to_numpy(zero_copy_only=False)):
+                account.excluded.setdefault(int(row), reasons[codes[int(row)].as_py()])
+                kept[row] = False
     return kept
 
 
@@ -215,18 +215,21 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
     """Return the derived table of each domain, in its total order, whatever the size of the blocks."""
     total = len(plan.subjects.usubjid)
     blocks: list[Block] = []
-    with ThreadPoolExecutor(_workers(plan)) as pool:
-        with run.step("map"):
-            bounds = list(_bounds(plan.subjects.usubjid, min(block_subjects, _share(plan))))
-            for (_, last), block in zip(bounds, pool.map(partial(_map, plan), bounds), strict=True):
-                blocks.append(block)
-                run.tell("map", last, total)
-        with run.step("derive"):
-            units = units_of(blocks)
-            exposed = any(len(block.tables.get("EX", ())) for block in blocks)
-            work = partial(_derive, study=run.study, units=units, exposed=exposed)
-            for number, _ in enumerate(pool.map(work, blocks), 1):
-                run.tell("derive", number, len(blocks))
+    workers = _workers(plan)
+    with run.step("map"), ThreadPoolExecutor(workers) as pool:
+        bounds = list(_bounds(plan.subjects.usubjid, -(-block_subjects // workers)))
+        mapped = pool.map(partial(_map, plan), bounds)
+        while some := list(islice(mapped, workers)):
+            blocks.append(joined_blocks(some))
+            run.tell("map", min(len(blocks) * block_subjects, total), total)
+    with run.step("derive"):
+        units = units_of(blocks)
+        exposed = any(len(block.tables.get("EX", ())) for block in blocks)
+        for number, block in enumerate(blocks, 1):
+            derive_block(block, run.study, units, exposed)
+            check_participation(block.tables, block.findings)
+            check_after_death(block.tables, block.findings)
+            run.tell("derive", number, len(blocks))
     return _gathered(run, plan, blocks)
 
 
@@ -239,23 +242,10 @@ def _workers(plan: Plan) -> int:
     return max(1, min(os.cpu_count() or 1, records // WORTH_A_THREAD))
 
 
-def _share(plan: Plan) -> int:
-    """Return how many subjects a block has where every thread has two."""
-    return max(1, -(-len(plan.subjects.usubjid) // (2 * _workers(plan)))) if _workers(plan) > 1 else len(plan.subjects.usubjid) or 1
-
-
 def _map(plan: Plan, bounds: tuple[int, int]) -> Block:
     block = map_block(plan, *bounds)
     block.tables = with_panels(block.tables, plan)
     return block
-
-
-def _derive(
-    block: Block, study: Study, units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]], *, exposed: bool
-) -> None:
-    derive_block(block, study, units, exposed)
-    check_participation(block.tables, block.findings)
-    check_after_death(block.tables, block.findings)
 
 
 def _bounds(usubjid: pa.Array, block_subjects: int) -> Iterator[tuple[int, int]]:
