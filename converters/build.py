@@ -4,299 +4,215 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
-from typing import Any
+from functools import cache, partial
+from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from trialbridge.columns import distinct
-from trialbridge.elements import Element, Version, wire
-from trialbridge.lexical import is_legal
-from trialbridge.mapping import Domain
-from trialbridge.paths import Path, parse
-from trialbridge.readers import columns_of
-from trialbridge.versions import REQUIRED
-from trialbridge.shapes import ITEM_ROW, NO_TEXT, Position, Shape, nest_items, shape_of
+from trialbridge.elements import Element, wire
+from trialbridge.shapes import NO_TEXT, Position, Shape
+from trialbridge.versions import INVARIANTS, REQUIRED
 
 Struct = msgspec.Struct
-Values = Mapping[str, Sequence[Any]]
+UNKNOWN = b'{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]}'
 _TRUTH = {"true": True, "false": False, True: True, False: False}
 
 
-@dataclass(frozen=True)
-class Written:
-    """The resources of one type, in the order of their records.
+class Leaves(NamedTuple):
+    """What is written of one type of resource.
 
     Attributes:
-        kind: Resource type.
-        rows: One Struct a resource.
+        values: Column of a shape -> its values, legal ones; null where there is none.
+        constants: Column -> what stands there in every resource that has no value of its own.
+        companions: Column -> what stands there beside another value of the same repetition.
+        rows: How many resources there are.
     """
 
-    kind: str
-    rows: Sequence[Struct | msgspec.Raw]
-
-    def lines(self) -> Iterator[bytes]:
-        """Yield each resource as one line of JSON."""
-        return map(msgspec.json.Encoder().encode, self.rows)
+    values: Mapping[str, Sequence[Any]]
+    constants: Mapping[str, str]
+    companions: Mapping[str, str]
+    rows: int
 
 
-def build(shape: Shape, values: Values, constants: Mapping[str, str], rows: int) -> list[Struct]:
-    """Return one Struct a row; the shared empty one where a row has no value but constants.
+class Part(NamedTuple):
+    """What stands at one element.
+
+    Attributes:
+        cells: One value a row; none where no row has any.
+        default: The value of a row without.
+        beside: What stands there where nothing else does but the parent is there; none for nothing.
+        lasting: Whether `beside` is reason enough for the parent to be there.
+    """
+
+    cells: Sequence[Any] | None
+    default: Any
+    beside: Any = None
+    lasting: bool = False
+
+
+def resources(shape: Shape, leaves: Leaves) -> list[Struct]:
+    """Return one Struct a row, of the resource itself."""
+    return _structs(shape.place, _parts(shape, leaves), leaves.rows, {}, always=True)
+
+
+def build(shape: Shape, leaves: Leaves, key: Mapping[str, str] | None = None) -> Part:
+    """Return what stands at the place of `shape`.
 
     Args:
-        shape: A shape made of the same columns.
-        values: Column -> its values.
-        constants: Column -> what stands there wherever its neighbours have a value.
-        rows: How many rows there are.
+        shape: A place.
+        leaves: The columns.
+        key: Name and value of the element that this repetition is told by.
     """
-    position = shape.position
-    assert position is not None  # noqa: S101 -- a shape made by `shape_of`
-    fields: dict[str, list[Any]] = {}
-    fixed: dict[str, Any] = {}
+    place = shape.place
+    parts = _parts(shape, leaves)
+    cells = (
+        _structs(place, parts, leaves.rows, key or {})
+        if any(one.cells is not None for one in parts.values())
+        else None
+    )
+    constant = {name: one.beside for name, one in parts.items() if one.beside is not None}
+    lasting = any(one.lasting for one in parts.values())
+    return Part(cells, place.empty, beside(place, {**constant, **(key or {})}) if constant else None, lasting)
+
+
+def beside(place: Position, constant: dict[str, Any]) -> Struct:
+    """Return a Struct of constants alone, with what FHIR requires beside them."""
+    for filler in fillers(place):
+        _fill(place, {}, constant, filler)
+    return place.struct(**constant)
+
+
+def _parts(shape: Shape, leaves: Leaves) -> dict[str, Part]:
+    """Return element -> what stands there, for the elements that anything stands at."""
+    found = dict(_primitives(shape, leaves))
+    found |= {name: build(child, leaves) for name, child in shape.singles.items()}
+    found |= _lists(shape, leaves)
+    return {name: part for name, part in found.items() if part.cells is not None or part.beside is not None}
+
+
+def _primitives(shape: Shape, leaves: Leaves) -> Iterator[tuple[str, Part]]:
     for name, column in shape.leaves.items():
-        element = position.elements[name]
-        put = _WRITERS[wire(element)]
-        if column in constants:
-            fixed[name] = put(constants[column])
-        elif column in values:
-            fields[name] = [put(_legal(element, value)) for value in values[column]]
+        put, default = _WRITERS[wire(shape.place.elements[name])]
+        cells = list(map(put, leaves.values[column])) if column in leaves.values else None
+        lasting = column in leaves.constants
+        beside = leaves.constants[column] if lasting else leaves.companions.get(column)
+        yield name, Part(cells, default, beside, lasting)
     for (name, _select), column in shape.lists.items():
-        if column in values:
-            legal = [_legal(position.elements[name], value) for value in values[column]]
-            fields[name] = [() if value is None else (value,) for value in legal]
-    for name, child in shape.singles.items():
-        fields[name] = build(child, values, constants, rows)
-    for name, columns in _repeating(shape, values, constants, rows).items():
-        fields[name] = [tuple(part for part in parts if part is not None) for parts in zip(*columns, strict=True)]
-    return _structs(position, fields, fixed, rows)
-
-
-def _structs(position: Position, fields: dict[str, list[Any]], fixed: dict[str, Any], rows: int) -> list[Struct]:
-    if not fields:
-        return [position.empty] * rows
-    struct, empty = position.struct, position.empty
-    names = tuple(fields)
-    nothing = tuple(getattr(empty, name) for name in names)
-    return [
-        empty if cells == nothing else struct(**fixed, **dict(zip(names, cells, strict=True)))
-        for cells in zip(*fields.values(), strict=True)
-    ]
-
-
-def _legal(element: Element, value: str | bool | None) -> str | bool | None:
-    """Return the value where the element can hold it: a form that FHIR forbids, or a code outside a closed list, cannot."""
-    if not isinstance(value, str):
-        return value
-    if element.codes and value not in element.codes:
-        return None
-    return value if is_legal(element.type, value) else None
+        if column in leaves.values:
+            yield name, Part([() if value is None else (value,) for value in leaves.values[column]], ())
 
 
 def _raw(value: str | None) -> msgspec.Raw:
     return NO_TEXT if value is None else msgspec.Raw(value.encode())
 
 
-_WRITERS: Mapping[str, Callable[[Any], Any]] = {
-    "text": lambda value: value,
-    "raw": _raw,
-    "bool": lambda value: None if value is None else _TRUTH[value],
+_WRITERS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
+    "text": (lambda value: value, None),
+    "raw": (_raw, NO_TEXT),
+    "bool": (lambda value: None if value is None else _TRUTH[value], None),
 }
 
 
-def _repeating(
-    shape: Shape, values: Values, constants: Mapping[str, str], rows: int
-) -> dict[str, list[list[Struct | None]]]:
+def _lists(shape: Shape, leaves: Leaves) -> dict[str, Part]:
     """Return the repetitions of each list: the first, then those that are told by a key, in order."""
-    found: dict[str, list[list[Struct | None]]] = defaultdict(list)
+    parts: dict[str, list[Part]] = defaultdict(list)
     for name, child in shape.firsts.items():
-        found[name].append(_present(child, build(child, values, constants, rows)))
+        parts[name].append(build(child, leaves))
     for (name, key), choices in shape.keyed.items():
-        for value, child in choices.items():
-            parts = build(child, values, constants, rows)
-            found[name].append(_present(child, parts, **{key: value}))
-    return found
+        parts[name] += [build(child, leaves, {key: value}) for value, child in choices.items()]
+    return {name: _repeated(found) for name, found in parts.items()}
 
 
-def _present(shape: Shape, parts: list[Struct], **key: str) -> list[Struct | None]:
-    assert shape.position is not None  # noqa: S101 -- a shape made by `shape_of`
-    empty = shape.position.empty
-    return [None if part is empty else _with(part, key) for part in parts]
+def _repeated(parts: Sequence[Part]) -> Part:
+    written = [part for part in parts if part.cells is not None]
+    lasting = tuple(part.beside for part in parts if part.lasting)
+    if not written:
+        return Part(None, (), lasting or None, bool(lasting))
+    empty = written[0].default
+    columns = [part.cells for part in written]
+    cells = [tuple(one for one in row if one is not empty) for row in zip(*columns, strict=True)]  # type: ignore[arg-type]
+    return Part(cells, (), lasting or None, bool(lasting))
 
 
-def _with(part: Struct, key: Mapping[str, str]) -> Struct:
-    return msgspec.structs.replace(part, **key) if key else part
+def _structs(
+    place: Position, parts: Mapping[str, Part], rows: int, key: Mapping[str, str], *, always: bool = False
+) -> list[Struct]:
+    """Return one Struct a row, with what belongs beside its values; the shared empty one for none."""
+    columns = {name: part.cells for name, part in parts.items() if part.cells is not None}
+    defaults = tuple(parts[name].default for name in columns)
+    there = [cells != defaults for cells in zip(*columns.values(), strict=True)]
+    fixed = dict(key)
+    beside = [
+        Filler(name, part.beside, frozenset({name}))
+        for name, part in parts.items()
+        if part.beside is not None
+    ]
+    for filler in (*beside, *fillers(place)):
+        _fill(place, columns, fixed, filler)
+    names, make = tuple(columns), partial(place.struct, **fixed)
+    if not names:
+        return [make()] * rows
+    filled = zip(*columns.values(), strict=True)
+    if always:
+        return [make(**dict(zip(names, cells, strict=True))) for cells in filled]
+    empty = place.empty
+    return [
+        make(**dict(zip(names, cells, strict=True))) if one else empty
+        for one, cells in zip(there, filled, strict=True)
+    ]
 
 
-@dataclass
-class Builder:
-    """Builds the resources of one domain, and those that its joins stand for.
-
-    Attributes:
-        domain: The declaration.
-        version: The release to write.
-        order: After building, the record that each part read in order comes from.
-    """
-
-    domain: Domain
-    version: Version
-    order: list[int] = field(default_factory=list)
-
-    def resources(self, leaves: Mapping[str, pa.Array], ids: pa.Array, subjects: pa.Array | None) -> list[Written]:
-        """Return the resources that `leaves` make, joined ones first.
-
-        Args:
-            leaves: Path -> column, see `mapping.to_leaves`.
-            ids: The id of each record's resource.
-            subjects: Reference to each record's subject; none for DM, which is the subject.
-        """
-        rows = len(ids)
-        groups: dict[str, dict[str, pa.Array]] = defaultdict(dict)
-        for text, column in leaves.items():
-            path = parse(text)
-            groups[path.heads[-1] if path.heads else ""][text] = column
-        made: list[Written] = []
-        for name in sorted(self.domain.joins, key=lambda join: (-self._depth(join), join)):
-            made += self._joined(name, groups, rows)
-        base = groups[""]
-        self.order = list(range(rows))
-        if subjects is not None:
-            base["subject.reference"] = subjects
-        build_rows = self._answers if self.domain.rows == "item" else self._plain
-        return [*made, build_rows(base, ids)]
-
-    def _depth(self, name: str) -> int:
-        heads = parse(self.domain.joins[name].path).heads
-        return 1 + max((self._depth(head) for head in heads), default=0)
-
-    def _joined(self, name: str, groups: dict[str, dict[str, pa.Array]], rows: int) -> list[Written]:
-        """Return the distinct resources of a join, and write the references to them where they belong."""
-        join = self.domain.joins[name]
-        columns = {text: column for text, column in groups.pop(name, {}).items() if column.null_count < len(column)}
-        if not columns:
-            return []
-        names, values = list(columns), list(columns.values())
-        numbers, combinations = distinct(values)
-        there = pa.array([any(combination) for combination in combinations]).take(numbers)
-        ids = pa.array([digest(join.type, *zip(names, one, strict=True)) for one in combinations], pa.string())
-        references = pc.binary_join_element_wise(f"{join.type}/", ids.take(numbers), "")
-        path = parse(join.path)
-        groups[path.heads[-1] if path.heads else ""][join.path] = pc.if_else(there, references, None)
-        first = _first_rows(numbers, len(combinations))
-        kept = pa.array([row for row, one in zip(first, combinations, strict=True) if any(one)], pa.int64())
-        leaves = {parse(text).local: column.take(kept) for text, column in columns.items()}
-        own = {parse(text).local: value for text, value in self.domain.fixed.items() if parse(text).heads[-1:] == (name,)}
-        return [Written(join.type, self._structs(join.type, leaves, ids.take(numbers).take(kept), own))]
-
-    def _plain(self, leaves: Mapping[str, pa.Array], ids: pa.Array) -> Written:
-        own = {parse(text).local: column for text, column in leaves.items()}
-        return Written(self.domain.source, self._structs(self.domain.source, own, ids, self._constants()))
-
-    def _constants(self) -> dict[str, str]:
-        found = {**self.domain.companions, **self.domain.fixed}
-        return {text: value for text, value in found.items() if not parse(text).heads}
-
-    def _structs(self, kind: str, leaves: Mapping[str, pa.Array], ids: pa.Array, constants: Mapping[str, str]) -> list[Struct]:
-        columns = columns_of(kind, self.version, dict.fromkeys(["id", *leaves, *constants]))
-        shape = shape_of(kind, self.version, columns, self.domain.code)
-        values = {text: column.to_pylist() for text, column in leaves.items() if text in columns}
-        rows = build(shape, {**values, "id": ids.to_pylist()}, constants, len(ids))
-        return completed(kind, self.version, shape, rows)
-
-    def _answers(self, leaves: Mapping[str, pa.Array], ids: pa.Array) -> Written:
-        """Return one QuestionnaireResponse for all answers that share everything but the answer itself."""
-        units = {parse(text).local: column for text, column in leaves.items() if parse(text).this}
-        whole = {text: column for text, column in leaves.items() if not parse(text).this}
-        numbers, combinations = distinct(list(whole.values()) or [ids])
-        first = _first_rows(numbers, len(combinations))
-        kept = pa.array(first, pa.int64())
-        self.order = np.argsort(numbers.to_numpy(), kind="stable").tolist()
-        columns: dict[str, Path] = {text: parse(text) for text in units}
-        row_shape = shape_of(ITEM_ROW, self.version, columns, self.domain.code)
-        item = nest_items(row_shape)
-        parts = build(row_shape, {text: column.to_pylist() for text, column in units.items()}, {}, len(ids))
-        items = _grouped(parts, numbers.to_pylist(), len(combinations), item)
-        responses = self._structs(
-            self.domain.source, {text: column.take(kept) for text, column in whole.items()}, ids.take(kept), self._constants()
-        )
-        return Written(self.domain.source, [_with_items(one, nested) for one, nested in zip(responses, items, strict=True)])
+def _fill(place: Position, columns: dict[str, Sequence[Any]], fixed: dict[str, Any], filler: Filler) -> None:
+    """Write a filler in the rows that have no member of its group."""
+    if not filler.members.isdisjoint(fixed):
+        return
+    members = [name for name in filler.members if name in columns]
+    if not members:
+        fixed[filler.name] = filler.value
+        return
+    defaults = tuple(getattr(place.empty, name) for name in members)
+    if all(default not in columns[name] for name, default in zip(members, defaults, strict=True)):
+        return
+    lacking = [cells == defaults for cells in zip(*(columns[name] for name in members), strict=True)]
+    own = columns.get(filler.name) or [getattr(place.empty, filler.name)] * len(lacking)
+    columns[filler.name] = [filler.value if one else cell for one, cell in zip(lacking, own, strict=True)]
 
 
-def completed(kind: str, version: Version, shape: Shape, rows: list[Struct]) -> list[Struct]:
-    """Return the resources with every element that FHIR requires: an unknown one says that it is unknown."""
-    assert shape.position is not None  # noqa: S101 -- a shape made by `shape_of`
-    empty = shape.position.empty
-    missing = {}
-    for name, element in shape.position.elements.items():
-        if element.required and not element.choice:
-            code = REQUIRED[version].get(kind, {}).get(name)
-            missing[name] = _unknown(shape.position, name, element) if code is None else msgspec.Raw(f'"{code}"'.encode())
-    for name, value in missing.items():
-        default = getattr(empty, name)
-        if value is not None:
-            rows = [msgspec.structs.replace(row, **{name: value}) if getattr(row, name) == default else row for row in rows]
-    return rows
+class Filler(NamedTuple):
+    """What is written where FHIR requires one of some elements and there is none: the first, as unknown."""
+
+    name: str
+    value: Any
+    members: frozenset[str]
 
 
-def _unknown(position: Position, name: str, element: Element) -> Any:  # noqa: ANN401 -- a field of a Struct
-    """Return what stands for an unknown element; none for a bare value, which a mapping must fix."""
-    if wire(element) != "complex":
-        return None
-    below = position.typed.get(name)
-    if below is None:
-        part = b'{"extension":' + _ABSENT + b"}"
-        return msgspec.Raw(b"[" + part + b"]" if element.many else part)
-    known = below.struct(extension=msgspec.Raw(_ABSENT))
-    return (known,) if element.many else known
+@cache
+def fillers(place: Position) -> tuple[Filler, ...]:
+    """Return what has to be in a Struct: an element, one type of a choice, what an invariant asks for."""
+    groups: dict[str, list[Element]] = defaultdict(list)
+    for name, element in place.elements.items():
+        if element.required:
+            groups[element.choice or name].append(element)
+    for names in INVARIANTS.get(place.type, ()):
+        groups[names[0]] += [place.elements[name] for name in names if name in place.elements]
+    found = [_filler(place, members) for members in groups.values()]
+    return tuple(one for one in found if one is not None)
 
 
-_ABSENT = b'[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]'
+def _filler(place: Position, members: Sequence[Element]) -> Filler | None:
+    """Return the filler of a group; none for a bare value, which nothing can say to be unknown."""
+    names = frozenset(member.name for member in members)
+    code = REQUIRED[place.version].get(place.type, {}).get(members[0].name)
+    if code is not None:
+        return Filler(members[0].name, _typed(place, members[0], f'"{code}"'.encode()), names)
+    compound = next((member for member in members if wire(member) == "complex"), None)
+    return compound and Filler(compound.name, _typed(place, compound, UNKNOWN), names)
 
 
-def _first_rows(numbers: pa.Array, count: int) -> list[int]:
-    first = [-1] * count
-    for row, number in enumerate(numbers.to_pylist()):
-        if first[number] < 0:
-            first[number] = row
-    return first
-
-
-def _grouped(parts: Sequence[Any], numbers: Sequence[int], count: int, item: Position) -> list[tuple[Struct, ...]]:
-    """Return the items of each response: an answered item, inside its group where it has one."""
-    items: list[list[Struct]] = [[] for _ in range(count)]
-    open_groups: list[Struct | None] = [None] * count
-    for number, part in zip(numbers, parts, strict=True):
-        answered = msgspec.structs.replace(part.item, answer=() if _blank(part.answer) else (part.answer,))
-        if part.group is item.empty:
-            items[number].append(answered)
-            open_groups[number] = None
-        elif part.group == open_groups[number]:
-            last = items[number][-1]
-            items[number][-1] = msgspec.structs.replace(last, item=(*last.item, answered))  # type: ignore[attr-defined]
-        else:
-            items[number].append(msgspec.structs.replace(part.group, item=(answered,)))
-            open_groups[number] = part.group
-    return [tuple(one) for one in items]
-
-
-def _blank(answer: Struct) -> bool:
-    return all(getattr(answer, name) == default for name, default in zip(answer.__struct_fields__, answer.__struct_defaults__, strict=True))
-
-
-def _with_items(response: Struct, items: tuple[Struct, ...]) -> msgspec.Raw:
-    """Return a response with its items: they nest, which the Struct of the response alone cannot say."""
-    text = msgspec.json.encode(response)
-    return msgspec.Raw(text[:-1] + b',"item":' + msgspec.json.encode(items) + b"}")
-
-
-def digest(kind: str, *parts: object) -> str:
-    """Return a stable id made of values: the same values give the same id, in every run.
-
-    Example:
-        >>> digest("Specimen", "BLOOD") == digest("Specimen", "BLOOD")
-        True
-    """
-    return blake2b(repr((kind, parts)).encode(), digest_size=16).hexdigest()
+def _typed(place: Position, element: Element, text: bytes) -> Any:
+    """Return JSON text as the value of a field: decoded where paths read it, else as it is."""
+    if element.name not in place.typed:
+        return msgspec.Raw(b"[" + text + b"]" if element.many else text)
+    below = place.typed[element.name]
+    value = msgspec.json.decode(text, type=str if below is None else below.struct)
+    return (value,) if element.many else value

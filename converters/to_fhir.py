@@ -1,4 +1,4 @@
-"""SDTM to FHIR: each record to its resource, read again at once, so that what would not come back is carried."""
+"""SDTM to FHIR: each record to its resource, read again at once: what would not come back is carried."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.converters.build import Builder, Written, digest
-from trialbridge.converters.extract import Extraction, Extractor
+from trialbridge.columns import by_value
+from trialbridge.converters.assemble import Assembler, Written, digest
+from trialbridge.converters.build import Struct
+from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extraction, Extractor, Table
 from trialbridge.converters.identity import identify
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.converters.stage import Staged, column
 from trialbridge.elements import Version
-from trialbridge.mapping import Domain, carried, to_leaves, to_records
+from trialbridge.mapping import Domain, to_records
+from trialbridge.plans import ReadPlan
 from trialbridge.registry import paths_by_type
+from trialbridge.routing import carried, to_leaves
 from trialbridge.vocabulary import Vocabulary
 
-Table = Mapping[str, pa.Array]
+Cells = Mapping[str, pa.Array]
+BATCH = 256
+"""Rows that are read in one go: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +37,18 @@ class Resources:
 
     Attributes:
         written: The resources by type, joined ones first.
-        carried: Variable -> how many of its cells no element could take, so that the extension carries them.
         order: The record that each part, read in order, comes from.
+        carried: Variable -> how many of its cells no element could take, so that the extension carries them.
+        lost: Variable -> how many of its cells no FHIR text can hold.
     """
 
     written: Sequence[Written]
+    order: np.ndarray
     carried: Mapping[str, int]
-    order: Sequence[int]
+    lost: Mapping[str, int]
 
 
-def to_resources(domain: Domain, table: Table, vocabulary: Vocabulary, version: Version = "R4") -> Resources:
+def to_resources(domain: Domain, table: Cells, vocabulary: Vocabulary, version: Version = "R4") -> Resources:
     """Return the resources of SDTM records, from which the same records can be read.
 
     Args:
@@ -49,25 +57,31 @@ def to_resources(domain: Domain, table: Table, vocabulary: Vocabulary, version: 
         vocabulary: The study's words.
         version: The FHIR release to write.
     """
-    leaves = to_leaves(domain, table, vocabulary)
-    builder = Builder(domain, version)
-    ids, subjects = _ids(domain, table), _subjects(domain, table)
-    written = builder.resources(leaves, ids, subjects)
-    read = read_back(domain, written, builder.order, vocabulary, version)
-    missing = carried(domain, table, read)
-    missing = {path: values for path, values in missing.items() if values.null_count < len(values)}
-    if missing:
-        written = builder.resources({**leaves, **missing}, ids, subjects)
-    paths = {domain.extension(name): name for name in (*domain.reversible(), "absent")}
-    return Resources(written, {paths[path]: len(one) - one.null_count for path, one in missing.items()}, tuple(builder.order))
+    assembler = _assembler(domain, version)
+    leaves = to_leaves(domain, table, vocabulary, version)
+    ids, subjects = _ids(domain, table), by_value(table["USUBJID"], patient_id)
+    made = assembler.assemble(leaves, ids, subjects)
+    missing = carried(
+        domain, table, _records(domain, _restaged(assembler, made.written), made.order, vocabulary)
+    )
+    if missing.columns:
+        made = assembler.assemble({**leaves, **missing.columns}, ids, subjects)
+    return Resources(made.written, made.order, missing.cells, missing.lost)
 
 
-def _ids(domain: Domain, table: Table) -> pa.Array:
-    """Return a stable id for each record: made of its keys, so that a second run updates and does not double."""
+@lru_cache(maxsize=64)
+def _assembler(domain: Domain, version: Version) -> Assembler:
+    return Assembler(domain, version, Extractor(paths_by_type([domain]), version))
+
+
+def _ids(domain: Domain, table: Cells) -> pa.Array:
+    """Return a stable id for each record, made of its keys: a second run updates, and does not double."""
     names = [name for name in ("STUDYID", "USUBJID", f"{domain.code}SEQ") if name in table]
-    rows = len(next(iter(table.values())))
-    keys = zip(*(table[name].to_pylist() for name in names), strict=True) if names else ((),) * rows
-    return pa.array([digest(domain.source, domain.code, *key, *_tie(names, row)) for row, key in enumerate(keys)], pa.string())
+    keys = zip(*(table[name].to_pylist() for name in names), strict=True)
+    return pa.array(
+        [digest(domain.source, domain.code, *key, *_tie(names, row)) for row, key in enumerate(keys)],
+        pa.string(),
+    )
 
 
 def _tie(names: Sequence[str], row: int) -> tuple[int, ...]:
@@ -75,54 +89,71 @@ def _tie(names: Sequence[str], row: int) -> tuple[int, ...]:
     return () if any(name.endswith("SEQ") for name in names) else (row,)
 
 
-def _subjects(domain: Domain, table: Table) -> pa.Array | None:
-    if domain.code == "DM":
-        return None
-    return pa.array([f"Patient/{patient_id(one or '')}" for one in table["USUBJID"].to_pylist()], pa.string())
-
-
 def patient_id(usubjid: str) -> str:
     """Return the id of a subject's Patient."""
     return digest("Patient", usubjid)
 
 
-@dataclass(frozen=True, eq=False)
-class _Named:
-    """A declaration that is told by its identity, so that what was compiled for it can be kept."""
+def _restaged(assembler: Assembler, written: Sequence[Written]) -> Staged:
+    """Return what a reader would stage of resources just built: their Structs are the reader's own."""
+    tables: dict[tuple[str, str], Table] = {}
+    for part in written:
+        made = assembler.reader(part.kind)
+        table = tables.setdefault((part.kind, ""), Table(made.wires[""], POINTERS, {}))
+        first, rows = len(table.pointers["_uid"]), len(part.rows)
+        numbers = range(first, first + rows)
+        table.pointers["_uid"] += numbers
+        table.pointers["_hash"] += numbers
+        for name, value in (("_source", 0), ("_position", 0), ("_version", assembler.version)):
+            table.pointers[name] += [value] * rows
+        for name in ("_within", "_scope", "_url", "_parent"):
+            table.pointers[name] += [""] * rows
+        _fill(made.plan, part.rows, table)
+        for unit, plan in made.units.items():
+            parents, items, parts = UNITS[unit](made.position, list(part.rows), first)
+            below = tables.setdefault((part.kind, unit), Table(made.wires[unit], UNIT_POINTERS, {}))
+            below.pointers["_parent"] += parents
+            below.pointers["_item"] += items
+            _fill(plan, parts, below)
+    return _staged({key: table.flush() or table.batches for key, table in tables.items()})
 
-    domain: Domain
 
-    def __hash__(self) -> int:
-        return id(self.domain)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Named) and other.domain is self.domain
-
-
-@lru_cache(maxsize=64)
-def _extractor(named: _Named, version: Version) -> Extractor:
-    return Extractor(paths_by_type([named.domain]), version)
+def _fill(plan: ReadPlan, rows: Sequence[Struct], table: Table) -> None:
+    for start in range(0, len(rows), BATCH):
+        some = rows[start : start + BATCH]
+        plan.fill(some, table.columns)
+        table.columns.rows += len(some)
 
 
 def read_back(
     domain: Domain, written: Sequence[Written], order: Sequence[int], vocabulary: Vocabulary, version: Version
 ) -> dict[str, pa.Array]:
-    """Return the SDTM columns that a reader finds in what was written, in the order of the records."""
-    extraction = Extraction(_extractor(_Named(domain), version), 0, Source("", Path()))
+    """Return the SDTM columns that a reader finds in the text of what was written, in record order."""
+    extraction = Extraction(_assembler(domain, version).extractor, 0, Source("", Path()))
     for part in written:
         data = list(part.lines())
         nothing = [""] * len(data)
         extraction.add(Batch(part.kind, "", data, list(range(len(data))), nothing, nothing, nothing))
-    tables = {key: pa.Table.from_batches(batches).combine_chunks() for key, batches in extraction.finished().items() if batches}
-    staged = Staged([], tables)
+    return _records(domain, _staged(extraction.finished()), order, vocabulary)
+
+
+def _staged(found: Mapping[tuple[str, str], Sequence[pa.RecordBatch]]) -> Staged:
+    return Staged(
+        [],
+        {key: pa.Table.from_batches(batches).combine_chunks() for key, batches in found.items() if batches},
+    )
+
+
+def _records(
+    domain: Domain, staged: Staged, order: Sequence[int], vocabulary: Vocabulary
+) -> dict[str, pa.Array]:
     rows = len(order)
-    nobody = pa.nulls(rows, pa.int64())
     numbers = pa.array(np.arange(rows), pa.int64())
-    rowset = Rowset(numbers, nobody)
+    rowset = Rowset(numbers, pa.nulls(rows, pa.int64()))
     if domain.rows == "item":
-        parents = column(tables[domain.source, "item"], "_parent")
-        first = column(tables[domain.source, ""], "_uid")
+        parents = column(staged.tables[domain.source, "item"], "_parent")
+        first = column(staged.tables[domain.source, ""], "_uid")
         rowset = Rowset(pc.index_in(parents, first).cast(pa.int64()), numbers)
     leaves = StagedLeaves(domain, staged, identify(staged), rowset)
-    back = pa.array(np.argsort(np.array(order)), pa.int64())
+    back = pa.array(np.argsort(order), pa.int64())
     return {name: values.take(back) for name, values in to_records(domain, leaves, vocabulary).values.items()}

@@ -20,7 +20,7 @@ ACTION = f"extension[url={R5_ELEMENT}.mitigatingAction].extension[url=item].valu
 BACKPORT_ACTION = f"extension[url={BACKPORT}/mitigating-action].extension[url=item].valueCodeableConcept"
 BACKPORT_GRADE = f"extension[url={BACKPORT}/severity-or-grade].valueCodeableConcept"
 OCCURRENCE = f"extension[url={R5_ELEMENT}.occurrence].valuePeriod"
-ENDED = (f"{OCCURRENCE}.end", f"extension[url={BACKPORT}/resolve-date].valueDateTime", "occurrencePeriod.end")
+ENDED = (f"{OCCURRENCE}.end", f"extension[url={BACKPORT}/resolve-date].valueDateTime")
 SUPPORTED = Codes(
     {
         "Non-serious": "N",
@@ -198,7 +198,6 @@ AE = Domain(
         # Timing
         "AESTDTC": OneOf(
             At("date", DateTime()),
-            Read(At("occurrencePeriod.start", DateTime())),
             Read(At(f"{OCCURRENCE}.start", DateTime())),
             Read(At("condition->onsetDateTime", DateTime())),
             Read(At("condition->onsetPeriod.start", DateTime())),
@@ -206,7 +205,6 @@ AE = Domain(
         "AEENDTC": OneOf(
             At(f"{OCCURRENCE}.end", DateTime()),
             Read(At(f"extension[url={BACKPORT}/resolve-date].valueDateTime", DateTime())),
-            Read(At("occurrencePeriod.end", DateTime())),
             Read(At("condition->abatementDateTime", DateTime())),
             Read(At("condition->onsetPeriod.end", DateTime())),
         ),

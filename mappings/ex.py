@@ -35,9 +35,9 @@ EX = Domain(
         "EXSPID": At("identifier[].value"),
         # Topic
         "EXTRT": OneOf(
-            At(f"{CONCEPT}.text"),
+            Read(At(f"{CONCEPT}.text")),
             Read(At(f"{CONCEPT}.coding[].display")),
-            Read(At("medication->code.text")),
+            At("medication->code.text"),
             Read(At("medication->code.coding[].display")),
             Read(At("medicationReference.display")),
         ),

@@ -1,23 +1,17 @@
 """A `Domain` is a declaration in the order of the SDTM specification: where each variable lives in FHIR.
 
-`to_records` reads it towards SDTM and `to_leaves` towards FHIR. Writing is routing: each value goes to the
-first alternative of its rule that takes it. What was written is then read again, and a cell that would not
-come back the same is `carried` by the documented extension, so that the round trip is exact by construction
-and the extension never repeats what an element says.
+`to_records` reads it towards SDTM; `routing.to_leaves` writes it towards FHIR.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import blank
-from trialbridge.elements import Element, elements
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
 from trialbridge.rules import Cells, Const, Leaves, OneOf, OneWay, Rule
@@ -53,7 +47,7 @@ class Supp:
     evaluator: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
     """One SDTM domain as a declaration.
 
@@ -126,47 +120,10 @@ class Domain:
             if not isinstance(rule, OneWay | Const):
                 yield name
 
-    def excludes(self, path: str, other: str) -> bool:
-        """Return whether two places are different types of one choice, of which FHIR allows one."""
-        mine, theirs = self._choices(path), self._choices(other)
-        return any(theirs.get(group, member) != member for group, member in mine.items())
-
-    def _choices(self, text: str) -> Mapping[str, str]:
-        path = parse(text)
-        kind = self.joins[path.heads[-1]].type if path.heads else self.source
-        return choices("->".join(path.heads), kind, path.local)
-
     def extension(self, name: str) -> str:
         """Return the path of the extension that carries a variable."""
         place = {"resource": "", "component": "$this.", "item": "$this.item."}[self.rows]
         return f"{place}extension[url={EXTENSION}{name}].valueString"
-
-
-@cache
-def choices(head: str, kind: str, local: str) -> Mapping[str, str]:
-    """Return the choices that a path goes through: where the choice stands -> the type that the path takes.
-
-    Example:
-        >>> choices("", "Patient", "deceasedDateTime")
-        {'deceased[x]': 'deceasedDateTime'}
-    """
-    found, place = {}, head
-    for step in parse(local).steps:
-        element = next((known[step.name] for known in _releases(kind) if step.name in known), None)
-        if element is None:
-            return found
-        if element.choice:
-            found[place + element.choice] = step.name
-        kind, place = element.type, f"{place}{step}."
-    return found
-
-
-def _releases(kind: str) -> Iterator[Mapping[str, Element]]:
-    for version in ("R4", "R5"):
-        try:
-            yield elements(kind, version)
-        except LookupError:
-            continue
 
 
 class Records(NamedTuple):
@@ -205,81 +162,3 @@ def _with_extension(cells: Cells, carried: pa.Array, absent: pa.Array, name: str
 def alternatives(rule: Rule) -> tuple[Rule, ...]:
     """Return the alternatives of a rule: itself, where it has none."""
     return rule.rules if isinstance(rule, OneOf) else (rule,)
-
-
-@dataclass
-class Columns:
-    """`Leaves` over columns that are at hand."""
-
-    rows: int
-    columns: Mapping[str, pa.Array]
-    memo: dict[str, Any] = field(default_factory=dict)
-
-    def __call__(self, path: str) -> pa.Array:
-        """Return the column of `path`; nulls where there is none."""
-        found = self.columns.get(path)
-        return blank(self.rows) if found is None else found
-
-
-def to_leaves(domain: Domain, table: Mapping[str, pa.Array], vocabulary: Vocabulary) -> dict[str, pa.Array]:
-    """Return path -> column of what is written for the SDTM columns of `table`, in elements of FHIR alone."""
-    written: dict[str, pa.Array] = {}
-    for name, rule in domain.all_rules():
-        if isinstance(rule, OneWay | Const) or name not in table:
-            continue
-        rest = table[name]
-        for alternative in alternatives(rule):
-            if alternative.targets:
-                rest = _route(domain, alternative, rest, written, vocabulary)
-    return written
-
-
-def _route(
-    domain: Domain, rule: Rule, column: pa.Array, written: dict[str, pa.Array], vocabulary: Vocabulary
-) -> pa.Array:
-    """Write what `rule` takes of `column`, and return the rest: an element, and a choice, is written once."""
-    offered = rule.to_fhir(column, vocabulary)
-    principal = _principal(rule)
-    taken = offered[principal].is_valid()
-    if needs := getattr(rule, "needs", ""):
-        there = written.get(needs, blank(len(column)))
-        taken = pc.and_(taken, there.is_valid())
-    for path in offered:
-        for other in written:
-            if other == path or domain.excludes(path, other):
-                taken = pc.and_(taken, written[other].is_null())
-    for path, values in offered.items():
-        kept = pc.if_else(taken, values, None)
-        written[path] = pc.coalesce(written[path], kept) if path in written else kept
-    return pc.if_else(taken, None, column)
-
-
-def _principal(rule: Rule) -> str:
-    """Return the target that must hold a value for the whole to be written."""
-    return next((path for path in rule.targets if path.endswith(".value")), rule.targets[0])
-
-
-def carried(domain: Domain, table: Mapping[str, pa.Array], read: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
-    """Return the extension columns that make a second reading equal to `table`.
-
-    Args:
-        domain: The declaration.
-        table: The SDTM columns that were to be written.
-        read: The SDTM columns that were read from what was written.
-    """
-    columns: dict[str, pa.Array] = {}
-    absent = []
-    for name in domain.reversible():
-        if name in table:
-            wanted, found = table[name], read[name]
-            differs = pc.fill_null(pc.not_equal(wanted, found), True)  # noqa: FBT003 -- an Arrow scalar
-            columns[domain.extension(name)] = pc.if_else(pc.and_(differs, wanted.is_valid()), wanted, None)
-            absent.append(pc.if_else(pc.and_(wanted.is_null(), found.is_valid()), name, None))
-    columns[domain.extension("absent")] = _listed(absent)
-    return columns
-
-
-def _listed(columns: list[pa.Array]) -> pa.Array:
-    filled = [pc.fill_null(column, "") for column in columns]  # Arrow's own skipping of nulls loses whole rows
-    text = pc.utf8_trim_whitespace(pc.replace_substring_regex(pc.binary_join_element_wise(*filled, " "), " +", " "))
-    return pc.if_else(pc.equal(text, ""), None, text)

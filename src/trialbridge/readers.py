@@ -27,7 +27,8 @@ class Reader:
     Attributes:
         kind: Resource type.
         version: FHIR release.
-        position: The root place: its Structs and what of it is unread.
+        shape: The root place, which also says how a resource is built.
+        parts: The shapes of its components or answers: unit -> shape.
         plan: Reads the resource itself.
         units: Reads its components or answers: unit -> plan.
         wires: Column -> ``text``, ``raw`` or ``bool``; a list column ends in ``[]``.
@@ -36,13 +37,19 @@ class Reader:
 
     kind: str
     version: Version
-    position: Position
+    shape: Shape
+    parts: Mapping[str, Shape]
     plan: ReadPlan
     units: Mapping[str, ReadPlan]
     wires: Mapping[str, Mapping[str, str]]
     counted: bool
     strict: msgspec.json.Decoder[Any]
     lenient: msgspec.json.Decoder[Any]
+
+    @property
+    def position(self) -> Position:
+        """The root place's Structs, and what of it is unread."""
+        return self.shape.place
 
 
 def reader(kind: str, version: Version, paths: Paths | None) -> Reader:
@@ -58,20 +65,20 @@ def reader(kind: str, version: Version, paths: Paths | None) -> Reader:
     """
     units = paths or {"": {}}
     resource = {**_base(kind, version), **units[""]}
-    shape = shape_of(kind, version, _columns(kind, version, resource), kind)
-    position = shape.position
-    assert position is not None  # noqa: S101 -- a shape made by `shape_of`
-    plans: dict[str, ReadPlan] = {}
+    shape = shape_of(kind, version, columns_of(kind, version, resource), kind)
+    position = shape.place
+    parts: dict[str, Shape] = {}
     wires = {"": _wires(kind, version, resource)}
     for unit in units:
         if unit:
-            plans[unit], wires[unit] = _unit(kind, version, unit, units[unit], position)
+            parts[unit], wires[unit] = _unit(kind, version, unit, units[unit], position)
     return Reader(
         kind,
         version,
-        position,
+        shape,
+        parts,
         read_plan(shape),
-        plans,
+        {unit: read_plan(part) for unit, part in parts.items()},
         wires,
         paths is not None,
         msgspec.json.Decoder(position.strict_struct),
@@ -81,18 +88,18 @@ def reader(kind: str, version: Version, paths: Paths | None) -> Reader:
 
 def _unit(
     kind: str, version: Version, unit: str, paths: Mapping[str, None], position: Position
-) -> tuple[ReadPlan, dict[str, str]]:
+) -> tuple[Shape, dict[str, str]]:
     if unit == "item":
         columns = {path: parse(path) for path in paths}
         row = shape_of(ITEM_ROW, version, columns, kind)
         item = nest_items(row)
         position.typed["item"] = item
-        return read_plan(row), _wires(ITEM_ROW, version, paths)
+        return row, _wires(ITEM_ROW, version, paths)
     below = f"{kind}.{unit}"
-    inside = _columns(below, version, paths)
+    inside = columns_of(below, version, paths)
     shape = shape_of(below, version, inside, kind)
     position.typed[unit] = shape.position
-    return read_plan(shape), _wires(below, version, paths)
+    return shape, _wires(below, version, paths)
 
 
 def _base(kind: str, version: Version) -> dict[str, None]:
@@ -106,7 +113,7 @@ def _base(kind: str, version: Version) -> dict[str, None]:
     return dict.fromkeys(wanted)
 
 
-def _columns(kind: str, version: Version, paths: Mapping[str, None]) -> dict[str, Path]:
+def columns_of(kind: str, version: Version, paths: Mapping[str, None]) -> dict[str, Path]:
     """Return column -> path in this release, without those that only another release has."""
     found = {}
     for text in paths:
@@ -157,4 +164,4 @@ def _wires(kind: str, version: Version, paths: Mapping[str, None]) -> dict[str, 
     return found
 
 
-__all__ = ["Reader", "Shape", "reader"]
+__all__ = ["Reader", "Shape", "columns_of", "reader"]

@@ -58,6 +58,12 @@ class Shape:
     keyed: dict[tuple[str, str], dict[str, Shape]] = field(default_factory=dict)
     position: Position | None = None
 
+    @property
+    def place(self) -> Position:
+        """The position, which every shape has that `shape_of` made."""
+        assert self.position is not None  # noqa: S101 -- see the sentence above
+        return self.position
+
     def children(self) -> Iterable[tuple[str, Shape]]:
         """Return every complex child with its element name, in the order of declaration."""
         yield from self.singles.items()

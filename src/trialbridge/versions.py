@@ -69,6 +69,7 @@ _ALWAYS: Mapping[str, Mapping[str, str]] = {
     "Consent": {"status": "active"},
     "MedicationRequest": {"status": "unknown", "intent": "order"},
     "Questionnaire": {"status": "active"},
+    "QuestionnaireResponse.item": {"linkId": "-"},
 }
 
 REQUIRED: Mapping[Version, Mapping[str, Mapping[str, str]]] = {
@@ -80,9 +81,15 @@ REQUIRED: Mapping[Version, Mapping[str, Mapping[str, str]]] = {
         "AdverseEvent": {"status": "completed"},
         "ResearchStudy": {"status": "active"},
         "ResearchSubject": {"status": "active"},
+        "QuestionnaireResponse": {"questionnaire": "urn:trialbridge:questionnaire"},
     },
 }
-"""Required codes that a release asks for and that say nothing of the subject: what is written there."""
+"""Bare values that a release asks for and that say nothing of the subject: what is written there."""
+
+INVARIANTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "MedicationAdministration.dosage": (("dose", "rateRatio", "rateQuantity"),),
+}
+"""Elements of which an invariant (mad-1) asks for one, by type: the first can be said to be unknown."""
 
 ALIASES: Mapping[Version, Mapping[str, Mapping[str, str | None]]] = {"R4": {}, "R4B": {}, "R5": R5}
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from trialbridge.converters.derive_sequence import total_order
 from trialbridge.converters.derive_subject import full_years
-
 from trialbridge.timing import (
     Precision,
     Times,

@@ -1,0 +1,223 @@
+"""SDTM columns to places in FHIR: each value goes to the first alternative of its rule that takes it.
+
+A place takes a value that it can hold: of the form, or among the codes, that FHIR demands. It is written
+once, and so is a choice (``value[x]``). What was written is then read again, and a cell that would not come
+back the same is `carried` by the documented extension, so that the round trip is exact by construction and
+the extension never repeats what an element says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.columns import blank
+from trialbridge.elements import Element, Version
+from trialbridge.lexical import legal
+from trialbridge.mapping import Domain, alternatives
+from trialbridge.paths import parse
+from trialbridge.rules import Const, OneWay, Rule
+from trialbridge.shapes import ITEM_ROW, elements_of
+from trialbridge.timing import before, parse_dtc
+from trialbridge.versions import localised
+from trialbridge.vocabulary import Vocabulary
+
+Table = Mapping[str, pa.Array]
+
+APART: Mapping[tuple[str, str], str] = {
+    ("Extension", "extension"): "value[x]",
+    ("Observation", "dataAbsentReason"): "value[x]",
+    ("Observation.component", "dataAbsentReason"): "value[x]",
+}
+"""Elements that an invariant (ext-1, obs-6) keeps apart from a choice, as one more type of it."""
+
+
+class Place(NamedTuple):
+    """A place in the resources of one release.
+
+    Attributes:
+        key: The path in the release's own names; the same place has the same key.
+        element: What FHIR says of the element.
+        choices: Where a choice stands -> the type that the path takes; the reference of a join counts too.
+    """
+
+    key: str
+    element: Element
+    choices: Mapping[str, str]
+
+    def excludes(self, other: Place) -> bool:
+        """Return whether only one of the two may be written: they are one place, or types of one choice."""
+        if self.key == other.key:
+            return True
+        return any(other.choices.get(group, member) != member for group, member in self.choices.items())
+
+
+@cache
+def place(domain: Domain, text: str, version: Version) -> Place | None:
+    """Return the place that a path means in a release; none where the release has no such element."""
+    path = parse(text)
+    kind = domain.joins[path.heads[-1]].type if path.heads else domain.source
+    prefix = "".join(f"{head}->" for head in path.heads)
+    local: str | None = path.local
+    if path.this and domain.rows == "item":
+        kind, prefix = ITEM_ROW, "$this."
+    else:
+        local = localised(kind, path.local, version)
+    found = None if local is None else _place(kind, prefix, local, version)
+    for head in path.heads:
+        reference = place(domain, domain.joins[head].path, version)
+        if found is None or reference is None:
+            return None
+        found = found._replace(choices={**reference.choices, **found.choices})
+    return found
+
+
+def _place(kind: str, key: str, local: str, version: Version) -> Place | None:
+    found: dict[str, str] = {}
+    element = None
+    for step in parse(local).steps:
+        try:
+            element = elements_of(kind, version).get(step.name)
+        except LookupError:
+            return None
+        if element is None or element.many == (step.select == "one"):
+            return None
+        if group := element.choice or APART.get((kind, step.name), ""):
+            found[key + group] = step.name
+        kind, key = element.type, f"{key}{step}."
+    return None if element is None else Place(key, element, found)
+
+
+def to_leaves(
+    domain: Domain, table: Table, vocabulary: Vocabulary, version: Version = "R4"
+) -> dict[str, pa.Array]:
+    """Return path -> column of what is written for the SDTM columns of `table`, in elements of FHIR alone."""
+    routes = _Routes(domain, vocabulary, version)
+    for name, rule in domain.all_rules():
+        if not isinstance(rule, OneWay | Const) and name in table:
+            rest = table[name]
+            for alternative in alternatives(rule):
+                if alternative.targets and rest.null_count < len(rest):
+                    rest = routes.write(alternative, rest)
+    return routes.written
+
+
+@dataclass
+class _Routes:
+    """What has been written so far."""
+
+    domain: Domain
+    vocabulary: Vocabulary
+    version: Version
+    written: dict[str, pa.Array] = field(default_factory=dict)
+
+    def write(self, rule: Rule, column: pa.Array) -> pa.Array:
+        """Write what `rule` takes of `column`, and return the rest."""
+        offered = rule.to_fhir(column, self.vocabulary)
+        places = {path: place(self.domain, path, self.version) for path in offered}
+        taking = {path: _held(one, offered[path]) for path, one in places.items() if one is not None}
+        principal = _principal(rule)
+        if principal not in taking:
+            return column
+        taken = taking[principal].is_valid()
+        if needs := getattr(rule, "needs", ""):
+            taken = pc.and_(taken, self._at(needs, len(column)).is_valid())
+        for path, values in taking.items():
+            taken = self._free(path, values, taken)
+        for path, values in taking.items():
+            kept = pc.if_else(taken, values, None)
+            self.written[path] = pc.coalesce(self.written[path], kept) if path in self.written else kept
+        return pc.if_else(taken, None, column)
+
+    def _at(self, path: str, rows: int) -> pa.Array:
+        return self.written.get(path, blank(rows))
+
+    def _free(self, path: str, values: pa.Array, taken: pa.Array) -> pa.Array:
+        """Return where nothing that was written keeps `path` from being written."""
+        here = place(self.domain, path, self.version)
+        for other, there in self.written.items():
+            elsewhere = place(self.domain, other, self.version)
+            if here is not None and elsewhere is not None and here.excludes(elsewhere):
+                taken = pc.and_(taken, there.is_null())
+        if (
+            path.endswith(".end")
+            and (start := self.written.get(f"{path.removesuffix('.end')}.start")) is not None
+        ):
+            backwards = pa.array(
+                before(parse_dtc(values), parse_dtc(start))
+            )  # a Period does not end before it starts
+            taken = pc.and_not(taken, backwards)
+        return taken
+
+
+def _held(where: Place, values: pa.Array) -> pa.Array:
+    """Return the values that a place can hold."""
+    if not pa.types.is_string(values.type):
+        return values
+    codes = where.element.codes
+    able = pc.is_in(values, pa.array(codes)) if codes else legal(where.element.type, values)
+    return pc.if_else(able, values, None)
+
+
+def _principal(rule: Rule) -> str:
+    """Return the target that must hold a value for the whole to be written."""
+    return next((path for path in rule.targets if path.endswith(".value")), rule.targets[0])
+
+
+class Carried(NamedTuple):
+    """What the extension has to carry.
+
+    Attributes:
+        columns: Path of the extension -> its values.
+        cells: Variable -> how many of its cells are carried, or said to be absent.
+        lost: Variable -> how many of its cells no FHIR string can hold: control characters, blanks alone.
+    """
+
+    columns: Mapping[str, pa.Array]
+    cells: Mapping[str, int]
+    lost: Mapping[str, int]
+
+
+def carried(domain: Domain, table: Table, read: Table) -> Carried:
+    """Return the extension columns that make a second reading equal to `table`.
+
+    Args:
+        domain: The declaration.
+        table: The SDTM columns that were to be written.
+        read: The SDTM columns that were read from what was written.
+    """
+    columns: dict[str, pa.Array] = {}
+    cells: dict[str, int] = {}
+    lost: dict[str, int] = {}
+    absent = []
+    for name in filter(table.__contains__, domain.reversible()):
+        wanted, known = table[name], read[name]
+        differs = pc.fill_null(pc.not_equal(wanted, known), True)  # noqa: FBT003 -- an Arrow scalar
+        missing = pc.if_else(pc.and_(differs, wanted.is_valid()), wanted, None)
+        column = pc.if_else(legal("string", missing), missing, None)
+        blanked = pc.and_(differs, pc.and_(column.is_null(), known.is_valid()))
+        absent.append(pc.if_else(blanked, name, None))
+        columns[domain.extension(name)] = column
+        cells[name] = len(column) - column.null_count + pc.sum(blanked).as_py()
+        lost[name] = column.null_count - missing.null_count
+    columns[domain.extension("absent")] = _listed(absent)
+    return Carried(
+        {path: values for path, values in columns.items() if values.null_count < len(values)},
+        {name: count for name, count in cells.items() if count},
+        {name: count for name, count in lost.items() if count},
+    )
+
+
+def _listed(columns: list[pa.Array]) -> pa.Array:
+    filled = [
+        pc.fill_null(column, "") for column in columns
+    ]  # Arrow's own skipping of nulls loses whole rows
+    text = pc.utf8_trim_whitespace(
+        pc.replace_substring_regex(pc.binary_join_element_wise(*filled, " "), " +", " ")
+    )
+    return pc.if_else(pc.equal(text, ""), None, text)
