@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from trialbridge.errors import ConfigurationError
 from trialbridge.standards import CT_VERSIONS, DEFAULT_CT
-from trialbridge.vocabulary import Vocabulary
+from trialbridge.vocabulary import Test, Vocabulary
 
 _KEYS: Mapping[str, Mapping[str, type]] = {
     "study": {"id": str, "title": str, "sdtmig": str, "ct": str, "units": str, "products": list, "cut": str},
@@ -25,6 +25,9 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "questionnaires": {},
     "permitted": {},
 }
+_CODE_FIELDS = tuple(name for name in Test._fields if name != "basis")
+_CODE_WORDS = ", ".join(_CODE_FIELDS)
+_PATTERNED = ("DM.SITEID", "DM.SUBJID")
 
 
 @dataclass(frozen=True)
@@ -135,19 +138,19 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
     problems = [
         f"there is no section [{name}]; there are {', '.join(_KEYS)}" for name in data if name not in _KEYS
     ]
+    problems += [f"[{name}] is no section" for name in _KEYS if not isinstance(data.get(name, {}), dict)]
     for section, keys in _KEYS.items():
-        table = data.get(section, {})
-        if not isinstance(table, dict):
-            problems.append(f"[{section}] is no section")
-        elif keys:
-            problems += [
-                f"[{section}] has no key {key!r}; it has {', '.join(keys)}"
-                for key in table
-                if key not in keys
-            ]
-            wrong = [key for key, value in table.items() if key in keys and not isinstance(value, keys[key])]
-            problems += [f"{section}.{key} must be {keys[key].__name__}" for key in wrong]
-    return problems + _value_problems(data)
+        if keys and isinstance(data.get(section), dict):
+            problems += _key_problems(section, keys, data[section])
+    return problems or [*_value_problems(data), *_code_problems(data), *_variable_problems(data)]
+
+
+def _key_problems(section: str, keys: Mapping[str, type], table: Mapping[str, Any]) -> list[str]:
+    problems = [
+        f"[{section}] has no key {key!r}; it has {', '.join(keys)}" for key in table if key not in keys
+    ]
+    wrong = [key for key, value in table.items() if key in keys and not isinstance(value, keys[key])]
+    return problems + [f"{section}.{key} must be {keys[key].__name__}" for key in wrong]
 
 
 def _value_problems(data: Mapping[str, Any]) -> list[str]:
@@ -165,17 +168,49 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
         for name, own in named
         if not _is_category(own)
     ]
-    for name, pattern in data.get("patterns", {}).items():
-        try:
-            if re.compile(pattern).groups != 1:
-                problems.append(f"patterns.{name} must have one group")
-        except re.error as error:
-            problems.append(f"patterns.{name}: {error}")
+    for section in ("arms", "units"):
+        table = data.get(section, {}).items()
+        problems += [f'{section}."{name}" must be text' for name, text in table if not isinstance(text, str)]
     return problems
 
 
 def _is_category(own: object) -> bool:
     return isinstance(own, dict) and set(own) == {"category"} and isinstance(own["category"], str)
+
+
+def _code_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    for system, codes in data.get("codes", {}).items():
+        if not isinstance(codes, dict):
+            yield f'[codes."{system}"] is no section'
+            continue
+        for code, own in codes.items():
+            place = f'codes."{system}"."{code}"'
+            if not isinstance(own, dict) or not all(isinstance(value, str) for value in own.values()):
+                yield f'{place} must be {{ testcd = "...", ... }}'
+            else:
+                unknown = (name for name in own if name not in _CODE_FIELDS)
+                yield from (f"{place} has no field {name!r}; it has {_CODE_WORDS}" for name in unknown)
+
+
+def _variable_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    for name, pattern in data.get("patterns", {}).items():
+        if name not in _PATTERNED:
+            yield f'patterns."{name}" is for no variable that can have one: {" or ".join(_PATTERNED)}'
+        else:
+            yield from _pattern_problems(name, pattern)
+    for name, values in data.get("permitted", {}).items():
+        if not all(name.partition(".")[::2]):
+            yield f'permitted."{name}" must name a dataset and a variable, such as "DM.ARM"'
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            yield f'permitted."{name}" must be a list of texts'
+
+
+def _pattern_problems(name: str, pattern: object) -> Iterator[str]:
+    try:
+        if not isinstance(pattern, str) or re.compile(pattern).groups != 1:
+            yield f"patterns.{name} must be a regular expression with one group"
+    except re.error as error:
+        yield f"patterns.{name}: {error}"
 
 
 def _study(data: Mapping[str, Any], source: str) -> Study:
