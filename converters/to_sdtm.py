@@ -37,11 +37,12 @@ from trialbridge.converters.stage import Progress, Staged, column, stage
 from trialbridge.converters.subjects import Subjects, subjects_of, with_every_patient
 from trialbridge.converters.unmapped import Unmapped, unknown_tests
 from trialbridge.converters.write_xpt import study_lengths
-from trialbridge.elements import Version
+from trialbridge.elements import Version, resource_types
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain
 from trialbridge.registry import DOMAINS, all_declarations, declarations, paths_by_type
 from trialbridge.study import Study
+from trialbridge.versions import VERSIONS
 
 BLOCK_SUBJECTS = 2000
 
@@ -167,7 +168,7 @@ def _routed(run: Run, staged: Staged, identities: Identities, subjects: Subjects
         if kind in SUPPORT:
             continue
         if kind not in MAPPED_TYPES:
-            account.unmapped |= {int(row): f"{kind} has no mapping yet" for row in np.flatnonzero(live)}
+            account.unmapped |= dict.fromkeys(np.flatnonzero(live).tolist(), _no_mapping(kind))
             continue
         account.unmapped |= {int(row): NO_SUBJECT for row in np.flatnonzero(live & ~belongs)}
         routed = route(kind, np.flatnonzero(live & belongs), staged, identities, run.study.vocabulary)
@@ -175,6 +176,12 @@ def _routed(run: Run, staged: Staged, identities: Identities, subjects: Subjects
         whose = pc.fill_null(numbers, -1).to_numpy(zero_copy_only=False)
         rowsets += [(domain, rowset, whose[rowset.base.to_numpy()]) for domain, rowset in routed.rowsets]
     return rowsets
+
+
+def _no_mapping(kind: str) -> str:
+    """Return why nothing of this type is mapped; the tables know no more than a part of FHIR's types."""
+    known = any(kind in resource_types(release) for release in VERSIONS)
+    return f"{kind} has no mapping yet" if known else f"{kind} is no resource type that is read here"
 
 
 SUPPORT = frozenset(

@@ -387,6 +387,14 @@ def test_an_unknown_type_is_accounted_for(tmp_path: Path) -> None:
     assert all(kind in found or any(kind in text for text in named) for kind in kinds), (found, named)
 
 
+def test_a_type_without_a_mapping_and_no_type_are_told_apart(tmp_path: Path) -> None:
+    kinds = ("BloodDraw", "Immunization")
+    conversion = convert(tmp_path, *({"resourceType": kind, "id": "x"} for kind in kinds))
+    reasons = {row["resource_type"]: row["reason"] for row in conversion.resources.to_pylist()}
+    assert reasons["BloodDraw"] == "BloodDraw is no resource type that is read here"
+    assert reasons["Immunization"] == "Immunization has no mapping yet"
+
+
 DATES = (
     *("2025-13-01", "20250101", "2025-1-1", "0000-01-01", "9999-12-31T24:00:00Z", "2025-01-01T25:61:61Z"),
     *("x", "2025-02-30", "2025-01-01T10:00:00+99:99", "-2025", "99999-01-01"),
