@@ -114,15 +114,25 @@ def _folding(made: Reader) -> Folding | None:
 
 @dataclass
 class Table:
-    """Columns that grow, and become record batches."""
+    """Columns that grow, and become record batches; a column that holds nothing is left out of its batch."""
 
     wires: Mapping[str, str]
     kinds: Mapping[str, pa.DataType]
     census: Census
     pointers: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     columns: Columns = field(default_factory=Columns)
+    folding: Folding | None = None
     folded: dict[str, FoldedCells] = field(default_factory=dict)
     batches: list[pa.RecordBatch] = field(default_factory=list)
+
+    def fold(self, folding: Folding | None) -> None:
+        """Go on with another folding, or with none: what was read with the one before becomes a record batch."""
+        if folding is not self.folding:
+            self.flush()
+            self.folding = folding
+        if folding is not None and not self.folded:
+            pairs = zip(folding.reader.folds, folding.plans, strict=True)
+            self.folded = {fold.name: FoldedCells(fold, plan) for fold, plan in pairs}
 
     def fill(self, plan: ReadPlan, rows: Sequence[Row]) -> None:
         """Read rows."""
@@ -143,7 +153,10 @@ class Table:
             for cells in self.folded.values():
                 cells.count(self.census)
             for name, wired in self.wires.items():
-                arrays[name] = spread[name] if name in spread else _column(self.columns, name, wired)
+                if name in spread:
+                    arrays[name] = spread[name]
+                elif self.columns.holds(name):
+                    arrays[name] = _column(self.columns, name, wired)
             self.batches.append(pa.RecordBatch.from_pydict(arrays))
             self.pointers, self.columns, self.folded = defaultdict(list), Columns(), {}
 
@@ -151,7 +164,7 @@ class Table:
         """Yield the columns of folded elements, spread over the rows."""
         for cells in self.folded.values():
             for found, rows in cells.columns():
-                for name in (*cells.fold.plan.singles, *cells.fold.plan.repeated):
+                for name in filter(found.holds, (*cells.fold.plan.singles, *cells.fold.plan.repeated)):
                     yield name, _column(found, name, self.wires[name]).take(rows)
 
 
@@ -212,10 +225,7 @@ class Extraction:
         """Read a batch with its repeating elements folded; do nothing and say no where anything in it is odd."""
         made, _ = self.extractor.reader(batch.type, version)
         table = self._table((batch.type, ""), made.wires[""], POINTERS)
-        if not table.folded:
-            table.flush()
-            pairs = zip(folding.reader.folds, folding.plans, strict=True)
-            table.folded = {fold.name: FoldedCells(fold, plan) for fold, plan in pairs}
+        table.fold(folding)
         try:
             rows = [folding.reader.decoder.decode(batch.data[number]) for number in chosen]
             texts = [cells.texts(rows) for cells in table.folded.values()]
@@ -248,8 +258,7 @@ class Extraction:
             return
         kept = [number for number, row in zip(chosen, decoded, strict=True) if row is not None]
         table = self._table((batch.type, ""), made.wires[""], POINTERS)
-        if table.folded:
-            table.flush()
+        table.fold(None)
         first = self._point(table, batch, kept, version)
         for unit in made.units:
             self._read_unit(made, unit, rows, first)

@@ -145,5 +145,8 @@ def _taken(values: pa.Array, rows: pa.Array) -> pa.Array:
 def _either(mask: pa.Array, this: pa.Array, other: pa.Array) -> pa.Array:
     """Return `this` where the mask holds, else `other`; works for lists too."""
     rows = len(mask)
+    if this.type != other.type:  # a table that holds nothing for a column leaves it out
+        this = this if this.null_count < rows else pa.nulls(rows, other.type)
+        other = other if other.null_count < rows else pa.nulls(rows, this.type)
     places = np.where(mask.to_numpy(zero_copy_only=False), np.arange(rows), np.arange(rows) + rows)
-    return pa.concat_arrays([this.cast(other.type), other]).take(pa.array(places))
+    return pa.concat_arrays([this, other]).take(pa.array(places))

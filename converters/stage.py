@@ -96,11 +96,12 @@ def stage(
             batches[key] += some
         merge(staged.census, census)
         staged.findings += findings
-    staged.tables = {key: _table(some) for key, some in sorted(batches.items()) if some}
+    staged.tables = {key: whole_table(some) for key, some in sorted(batches.items()) if some}
     return staged
 
 
-def _table(batches: list[pa.RecordBatch]) -> pa.Table:
+def whole_table(batches: list[pa.RecordBatch]) -> pa.Table:
+    """Return one table of record batches; a column that a batch left out is blank there."""
     whole = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
     return whole.combine_chunks()
 

@@ -77,7 +77,7 @@ def with_every_patient(staged: Staged, identities: Identities, study: Study) -> 
     made = pa.table(
         {
             **{name: patients[name] for name in patients.column_names if name.startswith("_")},
-            "id": patients["id"],
+            "id": column(patients, "id"),
             "individual.reference": keys_of("Patient", patients),
         }
     )

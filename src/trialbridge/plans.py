@@ -35,6 +35,10 @@ class Columns:
     cells: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     lengths: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
 
+    def holds(self, column: str) -> bool:
+        """Return whether anything was found for a column."""
+        return column in self.cells or any(self.lengths.get(column, ()))
+
     def extend(self, column: str, cells: Iterable[Any]) -> None:
         """Append cells of the rows that come next; rows before them for which nothing was found are blank."""
         found = self.cells[column]
