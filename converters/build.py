@@ -130,7 +130,7 @@ def _repeated(parts: Sequence[Part]) -> Part:
         return Part(None, (), lasting or None, bool(lasting))
     empty = written[0].default
     columns = [part.cells for part in written]
-    cells = [tuple(one for one in row if one is not empty) for row in zip(*columns, strict=True)]  # type: ignore[arg-type]
+    cells = [tuple(one for one in row if one is not empty) for row in zip(*columns, strict=True)]
     return Part(cells, (), lasting or None, bool(lasting))
 
 

@@ -18,7 +18,7 @@ from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extra
 from trialbridge.converters.identity import identify
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.read_fhir import Batch, Source
-from trialbridge.converters.stage import Staged, column
+from trialbridge.converters.stage import Staged, column, whole_table
 from trialbridge.elements import Version
 from trialbridge.mapping import Domain, to_records
 from trialbridge.plans import ReadPlan
@@ -115,7 +115,9 @@ def _restaged(assembler: Assembler, written: Sequence[Written]) -> Staged:
             below.pointers["_parent"] += parents
             below.pointers["_item"] += items
             _fill(plan, parts, below)
-    return _staged({key: table.flush() or table.batches for key, table in tables.items()})
+    for table in tables.values():
+        table.flush()
+    return _staged({key: table.batches for key, table in tables.items()})
 
 
 def _fill(plan: ReadPlan, rows: Sequence[Struct], table: Table) -> None:
@@ -126,7 +128,7 @@ def _fill(plan: ReadPlan, rows: Sequence[Struct], table: Table) -> None:
 
 
 def read_back(
-    domain: Domain, written: Sequence[Written], order: Sequence[int], vocabulary: Vocabulary, version: Version
+    domain: Domain, written: Sequence[Written], order: np.ndarray, vocabulary: Vocabulary, version: Version
 ) -> dict[str, pa.Array]:
     """Return the SDTM columns that a reader finds in the text of what was written, in record order."""
     extraction = Extraction(_assembler(domain, version).extractor, 0, Source("", Path()))
@@ -140,12 +142,12 @@ def read_back(
 def _staged(found: Mapping[tuple[str, str], Sequence[pa.RecordBatch]]) -> Staged:
     return Staged(
         [],
-        {key: pa.Table.from_batches(batches).combine_chunks() for key, batches in found.items() if batches},
+        {key: whole_table(batches) for key, batches in found.items() if batches},
     )
 
 
 def _records(
-    domain: Domain, staged: Staged, order: Sequence[int], vocabulary: Vocabulary
+    domain: Domain, staged: Staged, order: np.ndarray, vocabulary: Vocabulary
 ) -> dict[str, pa.Array]:
     rows = len(order)
     numbers = pa.array(np.arange(rows), pa.int64())

@@ -18,7 +18,8 @@ _ZONE = r"(?:Z|[+-](?:(?:0[0-9]|1[0-3]):[0-5][0-9]|14:00))"
 _CHARACTER = r"[^\x00-\x08\x0b\x0c\x0e-\x1f]"
 _VISIBLE = r"[^\x00-\x20]"
 _TEXT = f"{_CHARACTER}*{_VISIBLE}{_CHARACTER}*"
-_SOLID = r"[^\x00-\x20]+"
+_BLANKS = "\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SOLID = rf"[^\x00-\x20{_BLANKS}]+"
 
 FORMS: Mapping[str, str] = {
     "string": _TEXT,

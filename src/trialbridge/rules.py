@@ -26,8 +26,11 @@ Written = Mapping[str, pa.Array]
 class Leaves(Protocol):
     """The FHIR side of a table: one column a path, one row a record."""
 
-    rows: int
     memo: dict[str, Any]
+
+    @property
+    def rows(self) -> int:
+        """How many records there are."""
 
     def __call__(self, path: str) -> pa.Array:
         """Return the column of `path`; nulls where nothing was read."""

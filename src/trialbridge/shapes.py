@@ -19,6 +19,8 @@ from trialbridge.elements import Element, Version, elements, wire
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import Path, Step
 
+StructType = type[msgspec.Struct]
+
 NO_TEXT = msgspec.Raw()
 """The one shared absent value of an undecoded element; compared by identity."""
 
@@ -96,12 +98,12 @@ class Position:
         return elements_of(self.type, self.version)
 
     @cached_property
-    def struct(self) -> type[msgspec.Struct]:
+    def struct(self) -> StructType:
         """The Struct for this place; unread elements are undecoded text."""
         return _define(self, strict=False)
 
     @cached_property
-    def strict_struct(self) -> type[msgspec.Struct]:
+    def strict_struct(self) -> StructType:
         """The same Struct, which refuses an element that FHIR does not define."""
         return _define(self, strict=True)
 
@@ -217,7 +219,7 @@ def _field(position: Position, name: str, element: Element, *, strict: bool) -> 
     below = position.typed[name]
     if below is None:
         kind, default = _WIRES[wire(element)]
-        return (tuple[kind, ...], ()) if element.many else (kind, default)
+        return (tuple[kind, ...], ()) if element.many else (kind, default)  # type: ignore[valid-type]  # its type is a value here
     struct = below.strict_struct if strict else below.struct
     if element.many:
         return tuple[struct, ...], ()  # type: ignore[valid-type]  # the Struct is made at run time
