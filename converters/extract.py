@@ -129,7 +129,7 @@ class Table:
         """Go on with another folding, or with none: what was read with the one before becomes a record batch."""
         if folding is not self.folding:
             self.flush()
-            self.folding = folding
+            self.folding, self.folded = folding, {}
         if folding is not None and not self.folded:
             pairs = zip(folding.reader.folds, folding.plans, strict=True)
             self.folded = {fold.name: FoldedCells(fold, plan) for fold, plan in pairs}
