@@ -30,6 +30,8 @@ RESULTS = (
     "$this.valueRange.high.value",
     "$this.valuePeriod.start",
 )
+INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+INTERPRETED = Beyond(("N", "H", "L", "A"), "NRIND")
 CANCELLED = Codes({"cancelled": "NOT DONE"}, partial=True)
 REPORTED = Codes(
     {
@@ -146,7 +148,8 @@ LB = Domain(
         "LBINTP": Supp(
             "Interpretation as Reported",
             OneOf(
-                At("$this.interpretation[].coding[].code", Beyond(("N", "H", "L", "A"))),
+                At("$this.interpretation[].coding[].code", INTERPRETED),
+                Read(At(f"$this.interpretation[].coding[system={INTERPRETATION}].code", INTERPRETED)),
                 Read(At("$this.interpretation[].text", Beyond(("NORMAL", "HIGH", "LOW", "ABNORMAL")))),
             ),
         ),

@@ -224,14 +224,24 @@ class Upper:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Text that says more than some plain words do; the plain words are another variable's."""
+    """Text that says more than some plain words do; the plain words are another variable's.
+
+    Attributes:
+        plain: The plain words.
+        codelist: The codelist whose NCI codes say no more than they do; empty for none.
+    """
 
     plain: tuple[str, ...]
+    codelist: str = ""
     partial: bool = True
 
-    def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
+    def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:
         """Return the text where it is none of the plain words."""
-        return by_value(column, lambda text: None if text.upper() in self.plain else text.strip() or None)
+        return by_value(column, lambda text: None if self._is_plain(text, vocabulary) else text.strip() or None)
+
+    def _is_plain(self, text: str, vocabulary: Vocabulary) -> bool:
+        coded = bool(self.codelist) and vocabulary.submission_value(self.codelist, text) is not None
+        return coded or text.upper() in self.plain
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:
         """Return the text where it is none of the plain words."""
