@@ -77,7 +77,12 @@ class Counter:
 
 
 def counter(
-    position: Position, path: str, depth: int = 0, skipped: frozenset[str] = frozenset(), *, only_typed: bool = False
+    position: Position,
+    path: str,
+    depth: int = 0,
+    skipped: frozenset[str] = frozenset(),
+    *,
+    only_typed: bool = False,
 ) -> Counter:
     """Return the counting plan of a place and all below it.
 

@@ -26,12 +26,21 @@ def check_terms(found: Sequence[Dataset], ct: str) -> list[Finding]:
         found: The datasets.
         ct: Date of the controlled terminology.
     """
-    return [finding for dataset in found for variable in dataset.variables for finding in _faults(dataset, variable, ct)]
+    return [
+        finding
+        for dataset in found
+        for variable in dataset.variables
+        for finding in _faults(dataset, variable, ct)
+    ]
 
 
 def _faults(dataset: Dataset, variable: Variable, ct: str) -> Iterator[Finding]:
     lists = [known for code in variable.codelists if (known := _known(code, ct))]
-    if not lists or variable.name[2:] in RESULTS or dataset.table[variable.name].null_count == len(dataset.table):
+    if (
+        not lists
+        or variable.name[2:] in RESULTS
+        or dataset.table[variable.name].null_count == len(dataset.table)
+    ):
         return
     closed = not any(known.extensible for known in lists)
     for item in pc.value_counts(dataset.table[variable.name].combine_chunks().drop_null()).to_pylist():
@@ -42,7 +51,9 @@ def _faults(dataset: Dataset, variable: Variable, ct: str) -> Iterator[Finding]:
         names = " and ".join(f"{known.submission_value} ({known.code})" for known in lists)
         severity = Severity.ERROR if closed and not asked_for else Severity.NOTICE
         rule = "term-not-in-codelist" if closed else "term-extended"
-        message = f"{value!r} is no term of {names} in {ct}" + ("; CDISC's own rules ask for it" if asked_for else "")
+        message = f"{value!r} is no term of {names} in {ct}" + (
+            "; CDISC's own rules ask for it" if asked_for else ""
+        )
         yield Finding(severity, rule, message, dataset.name, variable.name, value=value, count=count)
 
 

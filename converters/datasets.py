@@ -21,7 +21,18 @@ from trialbridge.standards.guide import VariableFacts
 LONGEST = 200
 """Bytes that a character value may have in a transport file."""
 
-SUPP_COLUMNS = ("STUDYID", "RDOMAIN", "USUBJID", "IDVAR", "IDVARVAL", "QNAM", "QLABEL", "QVAL", "QORIG", "QEVAL")
+SUPP_COLUMNS = (
+    "STUDYID",
+    "RDOMAIN",
+    "USUBJID",
+    "IDVAR",
+    "IDVARVAL",
+    "QNAM",
+    "QLABEL",
+    "QVAL",
+    "QORIG",
+    "QEVAL",
+)
 ASSIGNED: Mapping[str, str] = {"STUDYID": "Protocol", "DOMAIN": "Assigned", "USUBJID": "Derived"}
 IDENTIFIER_METHODS: Mapping[str, str] = {
     "USUBJID": "STUDYID, SITEID and SUBJID joined by hyphens, or the template that the study configuration gives.",
@@ -123,7 +134,9 @@ def _origin(code: str, name: str) -> tuple[str, str, str]:
     return "Collected", domain.source_of, ""
 
 
-def supplemental(code: str, table: pa.Table, overflow: Sequence[tuple[str, str, pa.Array]] = ()) -> Dataset | None:
+def supplemental(
+    code: str, table: pa.Table, overflow: Sequence[tuple[str, str, pa.Array]] = ()
+) -> Dataset | None:
     """Return SUPP-- of a domain; none where no qualifier has a value.
 
     Args:
@@ -132,7 +145,9 @@ def supplemental(code: str, table: pa.Table, overflow: Sequence[tuple[str, str, 
         overflow: QNAM, label and values of the rest of texts that are too long for their variable.
     """
     parts = list(_qualifiers(code, table)) + [
-        part for name, label, values in overflow if (part := _part(code, table, name, label, values, "Collected", ""))
+        part
+        for name, label, values in overflow
+        if (part := _part(code, table, name, label, values, "Collected", ""))
     ]
     if not parts:
         return None
@@ -184,7 +199,7 @@ def _qualifiers(code: str, table: pa.Table) -> Iterator[pa.Table]:
 
 
 def _part(
-    code: str, table: pa.Table, name: str, label: str, values: pa.Array, origin: str, evaluator: str  # noqa: PLR0913 -- a row's cells
+    code: str, table: pa.Table, name: str, label: str, values: pa.Array, origin: str, evaluator: str
 ) -> pa.Table | None:
     chosen = pa.array([row for row, there in enumerate(values.is_valid().to_pylist()) if there], pa.int64())
     if not len(chosen):
@@ -192,8 +207,19 @@ def _part(
     sequence = f"{code}SEQ"
     rows = len(chosen)
     keyed = sequence in table.column_names
-    numbers = column(table, sequence).take(chosen).cast(pa.int64()).cast(pa.string()) if keyed else pa.nulls(rows, pa.string())
-    fixed = {"RDOMAIN": code, "IDVAR": sequence if keyed else None, "QNAM": name, "QLABEL": label, "QORIG": origin.upper(), "QEVAL": evaluator or None}
+    numbers = (
+        column(table, sequence).take(chosen).cast(pa.int64()).cast(pa.string())
+        if keyed
+        else pa.nulls(rows, pa.string())
+    )
+    fixed = {
+        "RDOMAIN": code,
+        "IDVAR": sequence if keyed else None,
+        "QNAM": name,
+        "QLABEL": label,
+        "QORIG": origin.upper(),
+        "QEVAL": evaluator or None,
+    }
     columns = {key: pa.array([value] * rows, pa.string()) for key, value in fixed.items()}
     columns |= {key: column(table, key).take(chosen) for key in ("STUDYID", "USUBJID")}
     columns |= {"IDVARVAL": numbers, "QVAL": values.take(chosen)}
@@ -236,7 +262,10 @@ def pieces(values: pa.Array, longest: int = LONGEST) -> list[pa.Array]:
         return [values]
     cut = [list(_cut(text, longest)) if text is not None else [] for text in values.to_pylist()]
     width = max(map(len, cut))
-    return [pa.array([parts[number] if number < len(parts) else None for parts in cut], pa.string()) for number in range(width)]
+    return [
+        pa.array([parts[number] if number < len(parts) else None for parts in cut], pa.string())
+        for number in range(width)
+    ]
 
 
 def _cut(text: str, longest: int) -> Iterator[str]:
@@ -260,7 +289,10 @@ def with_lengths(found: Sequence[Dataset], lengths: Mapping[str, int]) -> tuple[
         replace(
             one,
             variables=tuple(
-                replace(variable, length=lengths.get(variable.name, variable.length) if variable.type == "Char" else 8)
+                replace(
+                    variable,
+                    length=lengths.get(variable.name, variable.length) if variable.type == "Char" else 8,
+                )
                 for variable in one.variables
             ),
         )

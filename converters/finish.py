@@ -121,14 +121,18 @@ def _demographics(plan: Plan, first: int, last: int, block: Block) -> pa.Table:
 def _mapped(plan: Plan, domain: Domain, leaves: StagedLeaves, numbers: np.ndarray, block: Block) -> pa.Table:
     records = to_records(domain, leaves, plan.study.vocabulary)
     rows = len(numbers)
-    records.values["STUDYID"] = pa.array([plan.subjects.studyid], pa.string()).take(pa.array(np.zeros(rows, np.int8)))
+    records.values["STUDYID"] = pa.array([plan.subjects.studyid], pa.string()).take(
+        pa.array(np.zeros(rows, np.int8))
+    )
     records.values["USUBJID"] = plan.subjects.usubjid.take(pa.array(numbers))
     contradictions(domain, leaves, records, plan.study.vocabulary, block.oddities)
     return _table(domain, leaves, records, block)
 
 
 def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block) -> pa.Table:
-    columns = {name: _printable(domain, leaves, name, values, block) for name, values in records.values.items()}
+    columns = {
+        name: _printable(domain, leaves, name, values, block) for name, values in records.values.items()
+    }
     columns |= leaves.pointers(POINTERS)
     columns["_item"] = leaves.items()
     columns["_row"] = leaves.rowset.base
@@ -195,7 +199,10 @@ def units_of(blocks: Sequence[Block]) -> dict[str, dict[tuple[str, str], frozens
 
 
 def derive_block(
-    block: Block, study: Study, units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]], exposed: bool  # noqa: FBT001 -- a fact of the study
+    block: Block,
+    study: Study,
+    units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]],
+    exposed: bool,  # noqa: FBT001 -- a fact of the study
 ) -> None:
     """Add to the tables of a block what no source holds; they are in their total order then.
 
@@ -216,7 +223,14 @@ def derive_block(
         table = typed(code, block.tables[code], block.findings)
         table = table.take(pa.array(total_order(table, keys(code))))
         collected = units.get(code, {})
-        context = Context(code, own if code == "DM" else others, study.units, study.ct, collected_units=collected, unit_of=study.unit_of)
+        context = Context(
+            code,
+            own if code == "DM" else others,
+            study.units,
+            study.ct,
+            collected_units=collected,
+            unit_of=study.unit_of,
+        )
         block.tables[code], findings = derive(table, context)
         block.findings += findings
     block.tables["DM"] = _without_screen_failures(block.tables["DM"])
@@ -226,7 +240,9 @@ def _without_screen_failures(table: pa.Table) -> pa.Table:
     """Return DM without the reference dates of who failed screening."""
     failed = pc.fill_null(pc.equal(column(table, "ARMNRS"), "SCREEN FAILURE"), False)  # noqa: FBT003 -- an Arrow scalar
     for name in ("RFSTDTC", "RFENDTC"):
-        table = table.set_column(table.column_names.index(name), name, pc.if_else(failed, None, column(table, name)))
+        table = table.set_column(
+            table.column_names.index(name), name, pc.if_else(failed, None, column(table, name))
+        )
     return table
 
 
@@ -246,7 +262,17 @@ def typed(code: str, table: pa.Table, findings: list[Finding]) -> pa.Table:
             wrong = text.filter(pc.and_(text.is_valid(), numbers.is_null()))
             for item in pc.value_counts(wrong).to_pylist():
                 message = f"{item['values']!r} is no number; the variable is left blank"
-                findings.append(Finding(Severity.ERROR, "not-a-number", message, code, name, value=item["values"], count=item["counts"]))
+                findings.append(
+                    Finding(
+                        Severity.ERROR,
+                        "not-a-number",
+                        message,
+                        code,
+                        name,
+                        value=item["values"],
+                        count=item["counts"],
+                    )
+                )
             table = table.set_column(table.column_names.index(name), name, numbers)
     return table
 
@@ -265,7 +291,15 @@ def derive_arms(table: pa.Table, study: Study, block: Block, *, exposed: bool) -
             value = item["values"]
             message = f"{value!r} is no arm of a subject that was not assigned to one; {name} is blank and ARMNRS says why"
             block.findings.append(
-                Finding(Severity.NOTICE, "arm-not-assigned", message, "DM", name, value=value, count=item["counts"])
+                Finding(
+                    Severity.NOTICE,
+                    "arm-not-assigned",
+                    message,
+                    "DM",
+                    name,
+                    value=value,
+                    count=item["counts"],
+                )
             )
     columns = {
         "ARM": pc.if_else(screened_out, None, arm),
@@ -286,9 +320,13 @@ def _arm_codes(arms: pa.Array, study: Study, block: Block, name: str) -> pa.Arra
         short = arm.upper() if len(arm) <= 20 else None
         codes[arm] = study.arms.get(arm, short)
         if codes[arm] is None:
-            message = f"the arm {arm!r} is too long for a code; give it one under [arms] in the study configuration"
+            message = (
+                f"the arm {arm!r} is too long for a code; give it one under [arms] in the study configuration"
+            )
             block.findings.append(
-                Finding(Severity.ERROR, "arm-no-code", message, "DM", f"{name}CD", value=arm, count=item["counts"])
+                Finding(
+                    Severity.ERROR, "arm-no-code", message, "DM", f"{name}CD", value=arm, count=item["counts"]
+                )
             )
     encoded = arms.dictionary_encode()
     terms = pa.array([codes[arm] for arm in encoded.dictionary.to_pylist()], pa.string())

@@ -15,7 +15,9 @@ from trialbridge.columns import by_value
 from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity
 
-_ABSOLUTE = re.compile(r"^(?P<base>https?://.*?)/?(?P<key>[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$")
+_ABSOLUTE = re.compile(
+    r"^(?P<base>https?://.*?)/?(?P<key>[A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})(?:/_history/.*)?$"
+)
 _RELATIVE = re.compile(r"^(?P<key>[A-Z][A-Za-z]+/[^/|#?]+)(?:/_history/.*)?$")
 _GAP = "\x1e"
 
@@ -77,7 +79,10 @@ class Index:
         keys = pc.if_else(contained, pc.binary_join_element_wise(owners, references, ""), keys)
         bases = pc.coalesce(by_value(references, _base_of), scopes)
         found = pc.index_in(pc.binary_join_element_wise(bases, keys, _GAP), self.scoped)
-        for candidate, known in ((references, self.names[0]), (by_value(references, _canonical), self.names[1])):
+        for candidate, known in (
+            (references, self.names[0]),
+            (by_value(references, _canonical), self.names[1]),
+        ):
             found = pc.coalesce(found, _known(candidate, known))
         elsewhere = pc.if_else(pc.fill_null(contained, False), None, keys)  # noqa: FBT003 -- an Arrow scalar
         found = pc.coalesce(found, _known(elsewhere, self.certain))
@@ -176,7 +181,9 @@ def _by_content(part: pa.Table) -> np.ndarray:
     return order
 
 
-def _newest(kind: str, part: pa.Table, rows: np.ndarray, why: dict[int, str], findings: list[Finding]) -> list[int]:
+def _newest(
+    kind: str, part: pa.Table, rows: np.ndarray, why: dict[int, str], findings: list[Finding]
+) -> list[int]:
     """Return the rows that count, and say of the others why they do not."""
     hashes = column(part, "_hash").to_pylist()
     unique: dict[int, int] = {}

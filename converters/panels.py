@@ -27,7 +27,11 @@ def with_panels(tables: Mapping[str, pa.Table], plan: Plan) -> dict[str, pa.Tabl
     for code in GROUPED:
         if code in found:
             table = found[code]
-            names = panels.take(pc.index_in(column(table, "_row"), members)) if len(members) else pa.nulls(len(table), pa.string())
+            names = (
+                panels.take(pc.index_in(column(table, "_row"), members))
+                if len(members)
+                else pa.nulls(len(table), pa.string())
+            )
             own = pc.if_else(pc.not_equal(column(table, "_item"), ""), column(table, "_id"), None)
             given = pc.coalesce(names, own)
             found[code] = table.set_column(table.column_names.index(f"{code}GRPID"), f"{code}GRPID", given)
@@ -42,7 +46,9 @@ def _membership(observations: pa.Table, plan: Plan) -> tuple[pa.Array, pa.Array]
     parents = pc.list_parent_indices(references)
     holder = observations.take(parents)
     rows = plan.identities.resolve("Observation", holder, "Observation", pc.list_flatten(references))
-    named = pc.utf8_slice_codeunits(pc.replace_substring_regex(keys_of("Observation", holder), "^Observation/", ""), 0)
+    named = pc.utf8_slice_codeunits(
+        pc.replace_substring_regex(keys_of("Observation", holder), "^Observation/", ""), 0
+    )
     live = pa.array(plan.identities.indexes["Observation"].live).take(parents)
     keep = pc.and_(rows.is_valid(), live)
     rows, named = rows.filter(keep), named.filter(keep)

@@ -24,7 +24,9 @@ def provenance(code: str, table: pa.Table, plan: Plan) -> pa.Table:
     rows = len(table)
     columns = {
         "USUBJID": column(table, "USUBJID"),
-        "SEQ": column(table, sequence).cast(pa.int64()) if sequence in table.column_names else pa.nulls(rows, pa.int64()),
+        "SEQ": column(table, sequence).cast(pa.int64())
+        if sequence in table.column_names
+        else pa.nulls(rows, pa.int64()),
         "declaration": column(table, "_declaration"),
         **_pointers(code, table, plan),
         "item": column(table, "_item"),

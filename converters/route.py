@@ -48,7 +48,9 @@ class Routed:
     panels: frozenset[int] = frozenset()
 
 
-def route(kind: str, live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary) -> Routed:
+def route(
+    kind: str, live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
     """Return where the rows `live` of the resources of type `kind` go."""
     found = [one for code in DOMAINS for one in declarations(code) if one.source == kind]
     if not found:
@@ -57,7 +59,11 @@ def route(kind: str, live: np.ndarray, staged: Staged, identities: Identities, v
 
 
 def _straight(
-    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary  # noqa: ARG001 -- a route
+    found: list[Domain],
+    live: np.ndarray,
+    staged: Staged,
+    identities: Identities,
+    vocabulary: Vocabulary,  # noqa: ARG001 -- a route
 ) -> Routed:
     """Every resource of this type belongs to its one domain."""
     domain = found[0]
@@ -119,7 +125,13 @@ def _states(
     values: np.ndarray, heads: np.ndarray, domain: np.ndarray, known: np.ndarray, repeated: np.ndarray
 ) -> np.ndarray:
     mapped = np.isin(domain, DOMAINS)
-    conditions = [~values & heads, ~values, repeated, mapped & (known | (domain == "QS")), (domain == "") | mapped]
+    conditions = [
+        ~values & heads,
+        ~values,
+        repeated,
+        mapped & (known | (domain == "QS")),
+        (domain == "") | mapped,
+    ]
     return np.select(conditions, [HEAD, EMPTY, REPEATS, TAKEN, UNKNOWN], UNMAPPED)
 
 
@@ -183,7 +195,9 @@ def column_table(leaves: StagedLeaves) -> pa.Table:
 
 
 def _response(references: list[str]) -> str | None:
-    return next((one for one in references if "QuestionnaireResponse/" in one or one.startswith("urn:")), None)
+    return next(
+        (one for one in references if "QuestionnaireResponse/" in one or one.startswith("urn:")), None
+    )
 
 
 def _say(routed: Routed, states: np.ndarray, rowset: Rowset, domain: np.ndarray) -> None:
@@ -192,7 +206,9 @@ def _say(routed: Routed, states: np.ndarray, rowset: Rowset, domain: np.ndarray)
     for number in np.flatnonzero(states > HEAD):
         code = domain[number]
         said = reasons.get(states[number]) or f"{code} has no mapping yet"
-        routed.reasons.setdefault(int(base[number]), NO_DOMAIN if code == "" and states[number] == UNKNOWN else said)
+        routed.reasons.setdefault(
+            int(base[number]), NO_DOMAIN if code == "" and states[number] == UNKNOWN else said
+        )
 
 
 def _assign(routed: Routed, code: str, leaves: StagedLeaves, rowset: Rowset, chosen: np.ndarray) -> None:
@@ -222,7 +238,11 @@ def _administrations(
     return routed
 
 
-SAID_OF_THE_MEDICATION = ("medicationCodeableConcept.coding[*].code", "medicationCodeableConcept.text", "medicationReference.display")
+SAID_OF_THE_MEDICATION = (
+    "medicationCodeableConcept.coding[*].code",
+    "medicationCodeableConcept.text",
+    "medicationReference.display",
+)
 
 
 PRODUCT_PATHS = (
@@ -242,7 +262,11 @@ PRODUCT_PATHS = (
 def _named(vocabulary: Vocabulary) -> Callable[[str], str | None]:
     @cache
     def named(text: str) -> str | None:
-        return "Y" if vocabulary.is_product(*split(text), *(one.rpartition("/")[2] for one in split(text))) else None
+        return (
+            "Y"
+            if vocabulary.is_product(*split(text), *(one.rpartition("/")[2] for one in split(text)))
+            else None
+        )
 
     return named
 
@@ -255,6 +279,12 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "Observation": ("category[*].coding[*].code", "hasMember[*].reference", "derivedFrom[*].reference"),
     "MedicationAdministration": tuple(path for path in PRODUCT_PATHS if "->" not in path),
     "Medication": ("code.coding[*].code", "code.coding[*].display", "code.text", "identifier[*].value", "id"),
-    "ResearchStudy": ("title", "focus[*].coding[*].code", "focus[*].coding[*].display", "focus[*].text", "arm[*].name"),
+    "ResearchStudy": (
+        "title",
+        "focus[*].coding[*].code",
+        "focus[*].coding[*].display",
+        "focus[*].text",
+        "arm[*].name",
+    ),
 }
 """What routing reads besides what the mappings read."""

@@ -72,8 +72,12 @@ def with_every_patient(staged: Staged, identities: Identities, study: Study) -> 
         return staged, identities
     patients = staged.table("Patient")
     if not study.id or patients is None:
-        problem = "there is no ResearchSubject in it; name the study with --study, and every Patient is a subject"
-        raise ConfigurationError("the input", problem if patients is not None else "there is no Patient in it")
+        problem = (
+            "there is no ResearchSubject in it; name the study with --study, and every Patient is a subject"
+        )
+        raise ConfigurationError(
+            "the input", problem if patients is not None else "there is no Patient in it"
+        )
     made = pa.table(
         {
             **{name: patients[name] for name in patients.column_names if name.startswith("_")},
@@ -84,7 +88,9 @@ def with_every_patient(staged: Staged, identities: Identities, study: Study) -> 
     live = identities.indexes["Patient"].live
     indexes = {**identities.indexes, "ResearchSubject": Index("ResearchSubject", made, live)}
     tables = {**staged.tables, ("ResearchSubject", ""): made}
-    return replace(staged, tables=tables, made=frozenset({"ResearchSubject"})), replace(identities, indexes=indexes)
+    return replace(staged, tables=tables, made=frozenset({"ResearchSubject"})), replace(
+        identities, indexes=indexes
+    )
 
 
 def subjects_of(domain: Domain, staged: Staged, identities: Identities, study: Study) -> Subjects:
@@ -157,7 +163,9 @@ def _one_each(leaves: StagedLeaves, rows: np.ndarray) -> tuple[np.ndarray, dict[
 
 def _took_part(leaves: StagedLeaves) -> list[bool]:
     """Return who came to no state that says otherwise; R5 keeps every state, in any order."""
-    places = [joined(leaves(path)).to_pylist() for path in ("status", "progress[*].subjectState.coding[].code")]
+    places = [
+        joined(leaves(path)).to_pylist() for path in ("status", "progress[*].subjectState.coding[].code")
+    ]
     return [
         not any(word in LAST_CHOICE for state in states if state for word in split(state))
         for states in zip(*places, strict=True)
@@ -180,7 +188,12 @@ def _identifiers(records: Records, study: Study) -> tuple[pa.Array, str, list[Fi
     studyid = study.id or _only(values["STUDYID"], findings)
     rows = len(subject)
     values["STUDYID"] = pa.array([studyid] * rows, pa.string())
-    parts = {"STUDYID": values["STUDYID"], "SITEID": values["SITEID"], "SUBJID": values["SUBJID"], "subject": subject}
+    parts = {
+        "STUDYID": values["STUDYID"],
+        "SITEID": values["SITEID"],
+        "SUBJID": values["SUBJID"],
+        "subject": subject,
+    }
     lists = {name: pc.fill_null(part, "").to_pylist() for name, part in parts.items()}
     named = [_named(study.usubjid, {name: part[row] for name, part in lists.items()}) for row in range(rows)]
     values["USUBJID"] = pc.coalesce(values["USUBJID"], pa.array(named, pa.string()))

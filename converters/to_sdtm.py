@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 from trialbridge.columns import joined, split
 from trialbridge.conversion import ELEMENTS, Conversion
 from trialbridge.converters.census import Census
-from trialbridge.converters.datasets import datasets, with_lengths
-from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.check_terms import check_terms
+from trialbridge.converters.contradictions import Oddities
+from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.derive_result import OF_THE_STUDY
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
@@ -122,9 +122,18 @@ def _with_products(study: Study, staged: Staged) -> Study:
     research = staged.table("ResearchStudy")
     if research is not None:
         for path in ("focus[*].coding[*].code", "focus[*].coding[*].display", "focus[*].text", "arm[*].name"):
-            names |= {one for text in joined(column(research, path)).to_pylist() if text for one in split(text) if one}
+            names |= {
+                one
+                for text in joined(column(research, path)).to_pylist()
+                if text
+                for one in split(text)
+                if one
+            }
     folded = {name.casefold() for name in names}
-    for kind, references in (("Medication", MEDICATION_NAMES), ("MedicationAdministration", ADMINISTRATION_NAMES)):
+    for kind, references in (
+        ("Medication", MEDICATION_NAMES),
+        ("MedicationAdministration", ADMINISTRATION_NAMES),
+    ):
         table = staged.table(kind)
         if table is not None:
             names |= _references(kind, table, references, folded)
@@ -152,7 +161,9 @@ def _references(kind: str, table: pa.Table, paths: Sequence[str], folded: set[st
     return found
 
 
-def _routed(run: Run, staged: Staged, identities: Identities, subjects: Subjects) -> list[tuple[Domain, Rowset, np.ndarray]]:
+def _routed(
+    run: Run, staged: Staged, identities: Identities, subjects: Subjects
+) -> list[tuple[Domain, Rowset, np.ndarray]]:
     rowsets = []
     for (kind, unit), table in staged.tables.items():
         if unit or kind in staged.made:
@@ -203,7 +214,9 @@ def _not_excluded(kind: str, table: pa.Table, account: Account) -> np.ndarray:
     for domain in (one for one in all_declarations() if one.source == kind):
         for path, reasons in domain.excluded.items():
             codes = column(table, path)
-            for row in np.flatnonzero(pc.is_in(codes, pa.array([*reasons], pa.string())).to_numpy(zero_copy_only=False)):
+            for row in np.flatnonzero(
+                pc.is_in(codes, pa.array([*reasons], pa.string())).to_numpy(zero_copy_only=False)
+            ):
                 account.excluded.setdefault(int(row), reasons[codes[int(row)].as_py()])
                 kept[row] = False
     return kept
@@ -211,7 +224,7 @@ def _not_excluded(kind: str, table: pa.Table, account: Account) -> np.ndarray:
 
 def _account(run: Run, account: Account, routed: Routed) -> None:
     repeated = {row for row, why in routed.reasons.items() if why == REPEATED}
-    account.excluded |= {row: REPEATED for row in repeated}
+    account.excluded |= dict.fromkeys(repeated, REPEATED)
     account.unmapped |= {row: why for row, why in routed.reasons.items() if row not in repeated}
     account.drawn |= routed.panels
     for domain, leaves in routed.unknown:
@@ -276,7 +289,9 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
         for code, table in block.tables.items():
             parts[code].append(table)
     run.findings += oddities.findings()
-    whole = {code: pa.concat_tables(parts[code], promote_options="default") for code in DOMAINS if code in parts}
+    whole = {
+        code: pa.concat_tables(parts[code], promote_options="default") for code in DOMAINS if code in parts
+    }
     tables = {code: table.combine_chunks() for code, table in whole.items() if len(table)}
     for code, table in tables.items():
         origin = column(table, "_declaration").to_numpy(zero_copy_only=False)
@@ -315,7 +330,10 @@ def _title(staged: Staged) -> str:
 
 
 def _elements(census: Census) -> pa.Table:
-    rows = [{"path": path, "count": tally.count, "example": tally.example} for path, tally in sorted(census.items())]
+    rows = [
+        {"path": path, "count": tally.count, "example": tally.example}
+        for path, tally in sorted(census.items())
+    ]
     return pa.Table.from_pylist(rows, schema=ELEMENTS)
 
 
@@ -334,13 +352,30 @@ def _ordered(findings: Sequence[Finding], census: Census) -> tuple[Finding, ...]
 
 
 def _finding_key(one: Finding) -> tuple[str, ...]:
-    return (one.rule, one.domain, one.variable, one.record, one.resource, one.path, one.source, one.value, one.message)
+    return (
+        one.rule,
+        one.domain,
+        one.variable,
+        one.record,
+        one.resource,
+        one.path,
+        one.source,
+        one.value,
+        one.message,
+    )
 
 
 def _unread_modifiers(census: Census) -> list[Finding]:
     message = "an extension that changes the meaning of the element is there, and nothing reads it"
     return [
-        Finding(Severity.WARNING, "modifier-extension-unread", message, path=path, value=tally.example, count=tally.count)
+        Finding(
+            Severity.WARNING,
+            "modifier-extension-unread",
+            message,
+            path=path,
+            value=tally.example,
+            count=tally.count,
+        )
         for path, tally in sorted(census.items())
         if path.endswith(".modifierExtension")
     ]

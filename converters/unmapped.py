@@ -84,7 +84,9 @@ def lost_values(
     parts = {
         "system": [path for path in paths if path.endswith(".system")],
         "code": [path for path in paths if path.endswith(("code", "Code", "gender", "linkId"))],
-        "text": [path for path in paths if path.endswith((".text", ".display", ".unit", "valueString", "country"))],
+        "text": [
+            path for path in paths if path.endswith((".text", ".display", ".unit", "valueString", "country"))
+        ],
     }
     words = {part: _words(leaves, some, chosen) for part, some in parts.items()}
     resources = leaves.pointers({"id": "id"})["id"].take(chosen).to_pylist()
@@ -105,7 +107,9 @@ def _words(leaves: StagedLeaves, paths: Sequence[str], chosen: pa.Array) -> list
 
 
 def _subjects(leaves: StagedLeaves) -> pa.Array:
-    return pc.fill_null(leaves("individual.reference" if leaves.domain.code == "DM" else "subject.reference"), "")
+    return pc.fill_null(
+        leaves("individual.reference" if leaves.domain.code == "DM" else "subject.reference"), ""
+    )
 
 
 def _count(word: Word, subject: str, resource: str) -> None:
@@ -121,7 +125,11 @@ def unknown_tests(domain: str, leaves: StagedLeaves, reason: str, unmapped: Unma
     systems, codes = (joined(leaves(f"{base}.coding[*].{part}")).to_pylist() for part in ("system", "code"))
     texts = _words(leaves, [f"{base}.text", f"{base}.coding[].display"], all_rows)
     units = _words(leaves, ["$this.valueQuantity.code", "$this.valueQuantity.unit"], all_rows)
-    specimens = _words(leaves, ["specimen->type.coding[*].display", "specimen->type.text", "specimen->type.coding[*].code"], all_rows)
+    specimens = _words(
+        leaves,
+        ["specimen->type.coding[*].display", "specimen->type.text", "specimen->type.coding[*].code"],
+        all_rows,
+    )
     values = _words(leaves, VALUES, all_rows)
     resources = leaves.pointers({"id": "id"})["id"].to_pylist()
     subjects = _subjects(leaves).to_pylist()
@@ -130,7 +138,11 @@ def unknown_tests(domain: str, leaves: StagedLeaves, reason: str, unmapped: Unma
         system, code = _first_pair(systems[row], codes[row])
         word = unmapped.words.setdefault((domain, variable, system, code, texts[row]), Word(reason))
         _count(word, subjects[row], f"Observation/{resources[row]}")
-        for counted, value in ((word.units, units[row]), (word.specimens, specimens[row]), (word.values, values[row])):
+        for counted, value in (
+            (word.units, units[row]),
+            (word.specimens, specimens[row]),
+            (word.values, values[row]),
+        ):
             if value:
                 counted[value] += 1
 

@@ -72,11 +72,15 @@ def test_every_package_with_modules_is_in_the_wheel() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
     folders = {"trialbridge": "src/trialbridge", **settings["package-dir"]}
     named = {
-        folders.get(package, "src/" + package.replace(".", "/")) if package in folders else "src/" + package.replace(".", "/")
+        folders.get(package, "src/" + package.replace(".", "/"))
+        if package in folders
+        else "src/" + package.replace(".", "/")
         for package in settings["packages"]
     }
     there = {
-        path.parent.relative_to(ROOT).as_posix() for folder in ("src/trialbridge", *LEAVES) for path in modules(folder)
+        path.parent.relative_to(ROOT).as_posix()
+        for folder in ("src/trialbridge", *LEAVES)
+        for path in modules(folder)
     }
     assert there <= named
 

@@ -67,7 +67,10 @@ def check_readers(folder: Path) -> None:
         for name in ours.table.column_names:
             expected = cells(ours, name)
             for frame in (theirs, pandas):
-                assert [_plain(cell) for cell in frame[name]] == [_plain(cell) for cell in expected], (path.name, name)
+                assert [_plain(cell) for cell in frame[name]] == [_plain(cell) for cell in expected], (
+                    path.name,
+                    name,
+                )
 
 
 def _plain(cell: object) -> object:
@@ -82,7 +85,11 @@ def check_description(folder: Path) -> None:
     errors = [finding for finding in check_define(define) if finding.severity is Severity.ERROR]
     assert errors == []
     datasets = [read_xpt(path) for path in transport_files(folder)]
-    assert [finding for finding in check_agreement(read_define(define), datasets) if finding.severity is Severity.ERROR] == []
+    assert [
+        finding
+        for finding in check_agreement(read_define(define), datasets)
+        if finding.severity is Severity.ERROR
+    ] == []
 
 
 def test_every_reader_reads_the_sample_alike(sample: Path) -> None:

@@ -35,7 +35,9 @@ def by_value(column: pa.Array, translate: Callable[[str], str | None]) -> pa.Arr
     return pc.take(pa.array(terms, TEXT), encoded.indices)
 
 
-def by_values(columns: Sequence[pa.Array], translate: Callable[..., Any], kind: pa.DataType = TEXT) -> pa.Array:
+def by_values(
+    columns: Sequence[pa.Array], translate: Callable[..., Any], kind: pa.DataType = TEXT
+) -> pa.Array:
     """Return one column made of several: each distinct combination is translated once.
 
     A null arrives as ``""``.

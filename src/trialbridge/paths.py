@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Literal
 
 Select = Literal["one", "first", "every", "keyed"]
@@ -57,7 +57,7 @@ class Path:
         return ".".join(map(str, self.steps))
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> Path:
     """Return the parsed form of `text`.
 

@@ -188,7 +188,12 @@ def read_plan(shape: Shape) -> ReadPlan:
         tuple(plan for _, plan in primitives),
         tuple(plan for _, plan in parts),
         tuple(plan for _, plan in plans),
-        (*shape.leaves.values(), *firsts, *_all("singles", below), *_all("singles", [plan for _, plan in plans])),
+        (
+            *shape.leaves.values(),
+            *firsts,
+            *_all("singles", below),
+            *_all("singles", [plan for _, plan in plans]),
+        ),
         (*everys, *_all("repeated", below), *_all("repeated", [plan for _, plan in plans])),
         frozenset(_flags(shape)),
     )
