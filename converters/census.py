@@ -19,10 +19,10 @@ from trialbridge.shapes import NO_TEXT, Position
 
 EXAMPLE_LENGTH = 80
 RARE = 500
-"""Up to so many occurrences, the example is the smallest of all values; of a frequent element, of a sample."""
+"""Up to so many occurrences the example is the smallest of all values; beyond, of a sample."""
 
 SAMPLED = 64
-"""One resource in so many is in the sample: those whose content hash says so, whatever the order they come in."""
+"""One resource in so many is in the sample: those whose content hash says so, in any order."""
 
 DEEPEST = 24
 """Places below each other that are looked into: as deep as questionnaire items may nest."""
@@ -67,7 +67,7 @@ Census = dict[str, Tally]
 
 @dataclass(frozen=True)
 class Counter:
-    """The counting plan of one place: its unread elements, its parts, and its lists, fetched in one call a row."""
+    """The counting plan of one place: unread elements, parts and lists, fetched in one call a row."""
 
     path: str
     get: Callable[[Row], tuple[Any, ...]]

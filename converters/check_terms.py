@@ -13,7 +13,7 @@ from trialbridge.model import Dataset, Variable
 from trialbridge.standards import Codelist, codelist
 
 RESULTS = ("ORRES", "STRESC")
-"""Results are governed by their codelist only where they are coded: numbers and findings in words are legal."""
+"""Results are governed by their codelist only where they are coded; numbers and words are legal."""
 
 
 def check_terms(found: Sequence[Dataset], ct: str) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""SDTM tables to datasets: order, labels, origins and methods of the standard; SUPP-- and long text split off."""
+"""SDTM tables to datasets: the standard's order, labels and methods; SUPP-- and long text split off."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SUPP_COLUMNS = (
 )
 ASSIGNED: Mapping[str, str] = {"STUDYID": "Protocol", "DOMAIN": "Assigned", "USUBJID": "Derived"}
 IDENTIFIER_METHODS: Mapping[str, str] = {
-    "USUBJID": "STUDYID, SITEID and SUBJID joined by hyphens, or the template that the study configuration gives.",
+    "USUBJID": "STUDYID, SITEID and SUBJID joined by hyphens, or by the template of the study configuration.",
 }
 
 
@@ -87,11 +87,13 @@ def _column(table: pa.Table, variable: VariableFacts) -> pa.Array:
 EXPLAINED: Mapping[tuple[str, str], tuple[str, str]] = {
     ("DM", "RACE"): (
         "MULTIPLE",
-        "MULTIPLE stands where a subject reported several races, each of which is in SUPPDM. It is no term of the codelist; "
-        "the conformance rules of CDISC ask for it.",
+        (
+            "MULTIPLE stands where a subject reported several races, each of which is in SUPPDM. "
+            "It is no term of the codelist; the conformance rules of CDISC ask for it."
+        ),
     ),
 }
-"""Variable -> a value outside its codelist that the standard's own rules ask for, and what the reviewer is told."""
+"""Variable -> a value outside its codelist that the standard's own rules ask for, and the explanation."""
 
 
 def _explanation(code: str, name: str, values: pa.Array) -> str:
@@ -198,7 +200,7 @@ def _qualifiers(code: str, table: pa.Table) -> Iterator[pa.Table]:
                         yield part
 
 
-def _part(
+def _part(  # noqa: PLR0913, PLR0917 -- the cells of one row of SUPP--
     code: str, table: pa.Table, name: str, label: str, values: pa.Array, origin: str, evaluator: str
 ) -> pa.Table | None:
     chosen = pa.array([row for row, there in enumerate(values.is_valid().to_pylist()) if there], pa.int64())

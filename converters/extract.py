@@ -75,7 +75,7 @@ class Extractor:
         return self._readers[kind, version]
 
     def folding(self, kind: str, version: Version) -> Folding | None:
-        """Return what reads a type with repeating elements folded; none where it has none, or nothing is counted."""
+        """Return what reads a type with repeating elements folded; none where it has none."""
         if (kind, version) not in self._folded:
             made, _ = self.reader(kind, version)
             self._folded[kind, version] = _folding(made) if made.counted else None
@@ -126,7 +126,7 @@ class Table:
     batches: list[pa.RecordBatch] = field(default_factory=list)
 
     def fold(self, folding: Folding | None) -> None:
-        """Go on with another folding, or with none: what was read with the one before becomes a record batch."""
+        """Go on with another folding, or none: what was read before becomes a record batch."""
         if folding is not self.folding:
             self.flush()
             self.folding, self.folded = folding, {}
@@ -222,7 +222,7 @@ class Extraction:
             self._read_plainly(batch, version, chosen)
 
     def _read_folded(self, folding: Folding, batch: Batch, version: Version, chosen: Sequence[int]) -> bool:
-        """Read a batch with its repeating elements folded; do nothing and say no where anything in it is odd."""
+        """Read a batch with its repeating elements folded; do nothing where anything in it is odd."""
         made, _ = self.extractor.reader(batch.type, version)
         table = self._table((batch.type, ""), made.wires[""], POINTERS)
         table.fold(folding)
@@ -241,7 +241,7 @@ class Extraction:
         return True
 
     def _count(self, plan: Counter, table: Table, rows: list[Row]) -> list[int]:
-        """Count what nothing reads of the rows that come last in a table, and return which are in the sample."""
+        """Count what nothing reads of a table's last rows, and return which are in the sample."""
         count(plan, rows, self.census)
         hashes = table.pointers["_hash"][-len(rows) :]
         sample = [number for number, digest in enumerate(hashes) if digest % SAMPLED == 0]

@@ -289,7 +289,7 @@ def derive_arms(table: pa.Table, study: Study, block: Block, *, exposed: bool) -
     for text, name in ((arm, "ARM"), (actual, "ACTARM")):
         for item in pc.value_counts(text.filter(pc.and_(screened_out, text.is_valid()))).to_pylist():
             value = item["values"]
-            message = f"{value!r} is no arm of a subject that was not assigned to one; {name} is blank and ARMNRS says why"
+            message = f"{value!r} is no arm of a subject without one; {name} is blank and ARMNRS says why"
             block.findings.append(
                 Finding(
                     Severity.NOTICE,
@@ -313,7 +313,7 @@ def derive_arms(table: pa.Table, study: Study, block: Block, *, exposed: bool) -
 
 
 def _arm_codes(arms: pa.Array, study: Study, block: Block, name: str) -> pa.Array:
-    """Return the code of each arm: the study's own, else the name itself where it is short enough for a code."""
+    """Return the code of each arm: the study's own, else the name where it is short enough for one."""
     codes: dict[str, str | None] = {}
     for item in pc.value_counts(arms.drop_null()).to_pylist():
         arm = item["values"]

@@ -1,4 +1,4 @@
-"""Who is who: the key of each resource, what a reference points to, and which version of a resource counts."""
+"""Who is who: the key of each resource, what a reference points to, and which version counts."""
 
 from __future__ import annotations
 

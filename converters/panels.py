@@ -1,4 +1,4 @@
-"""--GRPID: which records belong together, because a panel names them or because they are parts of one resource."""
+"""--GRPID: which records belong together: a panel names them, or they are parts of one resource."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def with_panels(tables: Mapping[str, pa.Table], plan: Plan) -> dict[str, pa.Tabl
 
 
 def _membership(observations: pa.Table, plan: Plan) -> tuple[pa.Array, pa.Array]:
-    """Return the rows that a panel names, and the ids of the panels; of several panels the first by id counts."""
+    """Return the rows that a panel names, and the panels' ids; of several panels the first by id counts."""
     references = column(observations, "hasMember[*].reference")
     if not pa.types.is_list(references.type) or references.null_count == len(references):
         return pa.array([], pa.int64()), pa.array([], pa.string())

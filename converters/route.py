@@ -62,7 +62,7 @@ def _straight(
     found: list[Domain],
     live: np.ndarray,
     staged: Staged,
-    identities: Identities,
+    identities: Identities,  # noqa: ARG001 -- a route
     vocabulary: Vocabulary,  # noqa: ARG001 -- a route
 ) -> Routed:
     """Every resource of this type belongs to its one domain."""

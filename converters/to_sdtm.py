@@ -117,7 +117,7 @@ def to_sdtm(
 
 
 def _with_products(study: Study, staged: Staged) -> Study:
-    """Return the study with every name of its product: the settings' own, the study's focus and arms, and Medications."""
+    """Return the study with every name of its product: set, or found in focus, arms and Medications."""
     names = set(study.products)
     research = staged.table("ResearchStudy")
     if research is not None:
@@ -197,9 +197,10 @@ def _no_mapping(kind: str) -> str:
 
 SUPPORT = frozenset(
     {
-        "Patient", "ResearchStudy", "Organization", "Location", "Practitioner", "PractitionerRole", "Medication",
-        "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest", "Group", "PlanDefinition",
-        "ActivityDefinition", "ObservationDefinition", "Device", "Substance", "OperationOutcome", "Bundle", "Parameters",
+        "Patient", "ResearchStudy", "Organization", "Location", "Practitioner", "PractitionerRole", "Group",
+        "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest", "Medication", "Substance",
+        "PlanDefinition", "ActivityDefinition", "ObservationDefinition", "Device", "OperationOutcome", "Bundle",
+        "Parameters",
     }
 )  # fmt: skip
 """Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
@@ -269,7 +270,7 @@ def _map(plan: Plan, bounds: tuple[int, int]) -> Block:
 
 
 def _bounds(usubjid: pa.Array, block_subjects: int) -> Iterator[tuple[int, int]]:
-    """Yield the first row of each block and the row behind its last; one USUBJID never stands in two blocks."""
+    """Yield the first row of each block and the row behind its last; no USUBJID stands in two blocks."""
     names = usubjid.to_numpy(zero_copy_only=False)
     starts = [row for row in range(len(names)) if row == 0 or names[row] != names[row - 1]]
     firsts = starts[::block_subjects]

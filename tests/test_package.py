@@ -74,7 +74,7 @@ def check_readers(folder: Path) -> None:
 
 
 def _plain(cell: object) -> object:
-    """Return a cell without what readers differ in: how they say missing, and pandas's smallest number for 0."""
+    """Return a cell without what readers differ in: how missing is said, and pandas's number for 0."""
     if cell is None or cell != cell or cell == "":  # noqa: PLR0124 -- NaN is not itself
         return None
     return 0.0 if isinstance(cell, float) and abs(cell) < 1e-70 else cell

@@ -85,7 +85,7 @@ def split(text: str) -> list[str]:
 
 
 def first_valid(columns: Sequence[pa.Array]) -> tuple[pa.Array, pa.Array]:
-    """Return, for each row, the first value that is not null, and which column it came from (null for none)."""
+    """Return the first value of each row that is not null, and which column it came from."""
     which = blank(len(columns[0]), pa.uint8())
     for number in reversed(range(len(columns))):
         which = pc.if_else(columns[number].is_valid(), pa.scalar(number, pa.uint8()), which)

@@ -1,4 +1,4 @@
-"""What a run of FHIR to SDTM yields, besides the datasets: where every value came from, and what was not used."""
+"""What a run of FHIR to SDTM yields: datasets, where every value came from, and what was not used."""
 
 from __future__ import annotations
 

@@ -81,8 +81,8 @@ class ListPlan:
 class ReadPlan:
     """What is read of one place: single values, primitive lists, single parts, and lists of parts.
 
-    A column is left as it is where a batch holds nothing for it; ``flags`` are the columns of which false is a
-    value, too. A part that no row of a batch has costs one look.
+    A column is left as it is where a batch holds nothing for it; ``flags`` are the columns of which false is
+    a value, too. A part that no row of a batch has costs one look.
     """
 
     get: Callable[[Row], tuple[Any, ...]]
