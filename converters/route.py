@@ -141,7 +141,7 @@ def _has_value(found: list[Domain], leaves: StagedLeaves) -> np.ndarray:
     paths = dict.fromkeys(path for rule in rules for path in rule.paths if path != "status")
     there = has_any([leaves(path) for path in paths], leaves.rows)
     cancelled = pc.fill_null(pc.equal(leaves("status"), "cancelled"), False)  # noqa: FBT003 -- an Arrow scalar
-    return pc.or_(there, cancelled).to_numpy(zero_copy_only=False)
+    return np.asarray(pc.or_(there, cancelled).to_numpy(zero_copy_only=False))
 
 
 def _heads(leaves: StagedLeaves, parts: Rowset) -> np.ndarray:
@@ -149,7 +149,7 @@ def _heads(leaves: StagedLeaves, parts: Rowset) -> np.ndarray:
     members = leaves("hasMember[*].reference").is_valid().to_numpy(zero_copy_only=False)
     base = leaves.rowset.base.to_numpy()
     alone = leaves.rowset.unit.is_null().to_numpy(zero_copy_only=False)
-    return alone & (members | np.isin(base, parts.base.to_numpy()))
+    return np.asarray(alone & (members | np.isin(base, parts.base.to_numpy())))
 
 
 def _domains(leaves: StagedLeaves, vocabulary: Vocabulary) -> tuple[np.ndarray, np.ndarray]:

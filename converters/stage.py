@@ -100,7 +100,7 @@ def stage(
     return staged
 
 
-def whole_table(batches: list[pa.RecordBatch]) -> pa.Table:
+def whole_table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     """Return one table of record batches; a column that a batch left out is blank there."""
     whole = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
     return whole.combine_chunks()

@@ -199,8 +199,8 @@ SUPPORT = frozenset(
     {
         "Patient", "ResearchStudy", "Organization", "Location", "Practitioner", "PractitionerRole", "Group",
         "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest", "Medication", "Substance",
-        "PlanDefinition", "ActivityDefinition", "ObservationDefinition", "Device", "OperationOutcome", "Bundle",
-        "Parameters",
+        "PlanDefinition", "ActivityDefinition", "ObservationDefinition", "Device", "OperationOutcome",
+        "Bundle", "Parameters",
     }
 )  # fmt: skip
 """Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
@@ -344,8 +344,9 @@ def _ordered(findings: Sequence[Finding], census: Census) -> tuple[Finding, ...]
     firsts: dict[Finding, Finding] = {}
     counts: dict[Finding, int] = defaultdict(int)
     for one in found:
-        place = {"record": "", "resource": ""} if one.rule in OF_THE_STUDY else {}
-        key = replace(one, count=1, **place)
+        key = replace(one, count=1)
+        if one.rule in OF_THE_STUDY:
+            key = replace(key, record="", resource="")
         firsts.setdefault(key, one)
         counts[key] += one.count
     gathered = [replace(firsts[key], count=count) for key, count in counts.items()]
