@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
+from trialbridge.define_xml.assets import asset
 from trialbridge.define_xml.read import parse_define
 from trialbridge.define_xml.schema import NAMESPACES, attribute_name, element_name
 from trialbridge.define_xml.version_2_0 import lift
@@ -125,8 +125,7 @@ _Fault = tuple[Severity, str, str, str]
 @cache
 def _validator(*, arm: bool) -> etree.XMLSchema:
     """Return the official schema, with or without the analysis results of ADaM."""
-    with as_file(files("defineutils") / "validate" / "schema") as folder:
-        return etree.XMLSchema(etree.parse(folder / _SCHEMAS[arm]))
+    return etree.XMLSchema(etree.parse(asset("validate", "schema", _SCHEMAS[arm])))
 
 
 def _schema(root: etree._Element) -> Iterator[_Fault]:

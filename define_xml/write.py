@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from functools import singledispatch
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from lxml import etree
 
+from trialbridge.define_xml.assets import asset
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.schema import (
     NAMESPACES,
@@ -62,8 +62,7 @@ def to_xml(define: Define) -> bytes:
 
 def copy_stylesheet(folder: Path) -> Path:
     """Return the path of ``define2-1.xsl`` in `folder`, after copying it there from defineutils."""
-    with as_file(files("defineutils") / "definehtml" / STYLESHEET) as source:
-        return Path(shutil.copyfile(source, folder / STYLESHEET))
+    return Path(shutil.copyfile(asset("definehtml", STYLESHEET), folder / STYLESHEET))
 
 
 def _fill(element: etree._Element, value: Any) -> None:
