@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from trialbridge.converters.assemble import Written
 from trialbridge.converters.fhir_values import Bare, decoded
 from trialbridge.elements import PRIMITIVES, Element, Version, elements, wire
 from trialbridge.findings import Finding, Severity
@@ -18,6 +17,17 @@ from trialbridge.timing import before, parse_dtc
 from trialbridge.versions import INVARIANTS
 
 Node = Mapping[str, Any]
+
+
+class Lines(Protocol):
+    """Resources of one type, as text."""
+
+    @property
+    def kind(self) -> str:
+        """Resource type."""
+
+    def lines(self) -> Iterable[bytes]:
+        """Return each resource as JSON."""
 
 
 class Fault(NamedTuple):
@@ -30,7 +40,7 @@ class Fault(NamedTuple):
 
 
 def check_resources(
-    written: Sequence[Written], version: Version, elsewhere: frozenset[str] = frozenset()
+    written: Sequence[Lines], version: Version, elsewhere: frozenset[str] = frozenset()
 ) -> list[Finding]:
     """Return what is wrong in resources that are about to be handed over.
 

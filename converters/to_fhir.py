@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import by_value
+from trialbridge.columns import blank, by_value
 from trialbridge.converters.assemble import Assembler, Written, digest
 from trialbridge.converters.build import Struct
 from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extraction, Extractor, Table
@@ -53,10 +53,12 @@ def to_resources(domain: Domain, table: Cells, vocabulary: Vocabulary, version: 
 
     Args:
         domain: The declaration.
-        table: Variable -> column of text; ``USUBJID`` among them.
+        table: Variable -> column of text, ``USUBJID`` among them; a variable that is not there is blank.
         vocabulary: The study's words.
         version: The FHIR release to write.
     """
+    nothing = blank(len(table["USUBJID"]))
+    table = {**dict.fromkeys(domain.reversible(), nothing), **table}
     assembler = _assembler(domain, version)
     leaves = to_leaves(domain, table, vocabulary, version)
     ids, subjects = _ids(domain, table), by_value(table["USUBJID"], patient_id)

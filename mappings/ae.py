@@ -100,7 +100,7 @@ def causality(*, others: bool) -> tuple[Rule, ...]:
                 "causality[].productRelatedness",
             ),
             others=others,
-            writes="" if others else "suspectEntity[].causality[].productRelatedness",
+            writes="" if others else "suspectEntity[].causality[].assessment.text",
         ),
         Suspect(
             "extension[*]",
@@ -125,6 +125,7 @@ AE = Domain(
         "status": WITHDRAWN,
         f"modifierExtension[url={BACKPORT}/status].valueCode": WITHDRAWN,
     },
+    first=("AEENDTC",),
     fixed={"actuality": "actual"},
     companions={"suspectEntity[].instance.display": "study product"},
     rules={
@@ -198,7 +199,7 @@ AE = Domain(
         # Timing
         "AESTDTC": OneOf(
             At("date", DateTime()),
-            Read(At(f"{OCCURRENCE}.start", DateTime())),
+            At(f"{OCCURRENCE}.start", DateTime()),
             Read(At("condition->onsetDateTime", DateTime())),
             Read(At("condition->onsetPeriod.start", DateTime())),
         ),

@@ -37,6 +37,7 @@ DM = Domain(
         "consent": Join("consent.reference", "Consent"),
     },
     excluded={"status": {"entered-in-error": "entered in error: the sender withdraws it"}},
+    first=("RACEOTH", "ETHNOTH"),
     fixed={"status": "on-study", "study->status": "active", "overall->status": "active"},
     rules={
         # Identifiers
@@ -75,8 +76,8 @@ DM = Domain(
             Read(At("organisation->identifier[].value")),
             Read(At("organisation->name")),
         ),
-        "INVID": OneOf(Read(At("investigator->identifier[].value"))),
-        "INVNAM": OneOf(Read(At("investigator->name[].text")), Read(At("investigator->name[].family"))),
+        "INVID": At("investigator->identifier[].value"),
+        "INVNAM": OneOf(At("investigator->name[].text"), Read(At("investigator->name[].family"))),
         # Subject
         "BRTHDTC": At("patient->birthDate", DateTime()),
         "AGE": OneWay("derived: full years from BRTHDTC to RFSTDTC"),
@@ -115,7 +116,7 @@ DM = Domain(
         ),
         "ACTARMUD": OneWay("a text of an unplanned treatment has no element in ResearchSubject"),
         "COUNTRY": OneOf(
-            Read(At("site->address.country", COUNTRY)), Read(At("organisation->address[].country", COUNTRY))
+            At("site->address.country", COUNTRY), Read(At("organisation->address[].country", COUNTRY))
         ),
     },
     supp={
@@ -126,12 +127,12 @@ DM = Domain(
             for number in range(1, 6)
         },
         "CRACE": Supp("Race, Detailed", At(f"{RACE}.extension[url=detailed].valueCoding.display")),
-        "RACEOTH": Supp("Race, as Reported", Read(At(f"{RACE}.extension[url=text].valueString", Text()))),
+        "RACEOTH": Supp("Race, as Reported", At(f"{RACE}.extension[url=text].valueString", Text())),
         "CETHNIC": Supp(
             "Ethnicity, Detailed", At(f"{ETHNICITY}.extension[url=detailed].valueCoding.display")
         ),
         "ETHNOTH": Supp(
-            "Ethnicity, as Reported", Read(At(f"{ETHNICITY}.extension[url=text].valueString", Text()))
+            "Ethnicity, as Reported", At(f"{ETHNICITY}.extension[url=text].valueString", Text())
         ),
     },
 )

@@ -65,7 +65,7 @@ EX = Domain(
         "EXENDY": OneWay("derived: EXENDTC against DM.RFSTDTC"),
     },
     supp={
-        "EXDOSTX": Supp("Dosage as Written", Read(Given("dosage.dose.value", At("dosage.text")))),
+        "EXDOSTX": Supp("Dosage as Written", Given("dosage.dose.value", At("dosage.text"))),
         "EXRATE": Supp(
             "Rate of Administration",
             OneOf(

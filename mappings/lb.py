@@ -32,6 +32,7 @@ RESULTS = (
 )
 INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 INTERPRETED = Beyond(("N", "H", "L", "A"), "NRIND")
+INDICATORS = Codes({"N": "NORMAL", "H": "HIGH", "L": "LOW", "A": "ABNORMAL"}, partial=True)
 CANCELLED = Codes({"cancelled": "NOT DONE"}, partial=True)
 REPORTED = Codes(
     {
@@ -105,7 +106,8 @@ LB = Domain(
         "LBSTNRHI": OneWay("derived: LBORNRHI in the standard unit"),
         "LBSTNRC": Reference(RANGE, "text"),
         "LBNRIND": OneOf(
-            Coded("$this.interpretation[]", "NRIND", "interpretation", partial=True),
+            At(f"$this.interpretation[].coding[system={INTERPRETATION}].code", INDICATORS),
+            Read(Coded("$this.interpretation[]", "NRIND", "interpretation", partial=True)),
             Read(Coded("$this.interpretation[*]", "NRIND", "interpretation", partial=True)),
         ),
         "LBSTAT": OneOf(
@@ -122,7 +124,7 @@ LB = Domain(
         "LBLOINC": At(f"{CODE}.coding[system={LOINC}].code"),
         "LBSPEC": OneOf(Coded("specimen->type", "SPECTYPE", "specimen"), Tested(CODE, "spec")),
         "LBSPCCND": Coded("specimen->condition[]", "SPECCOND", "specimen_condition", verbatim=True),
-        "LBSPCUFL": OneOf(Read(At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)))),
+        "LBSPCUFL": At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)),
         "LBMETHOD": OneOf(Coded("method", "METHOD", "method", verbatim=True), Tested(CODE, "method")),
         "LBLOBXFL": OneWay("derived: the last result before the first dose"),
         "LBFAST": Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"),

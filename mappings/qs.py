@@ -50,6 +50,7 @@ QS = Domain(
     code="QS",
     source="QuestionnaireResponse",
     rows="item",
+    first=("QSANSCD", "QSTEXT"),
     source_of="Subject",
     joins={
         "questionnaire": Join("questionnaire", "Questionnaire"),
@@ -75,7 +76,7 @@ QS = Domain(
         "QSSCAT": OneOf(At("$this.group.text"), Read(At("$this.group.linkId"))),
         # Result qualifiers
         "QSORRES": OneOf(
-            Read(At(f"{CODING}.display")),
+            At(f"{CODING}.display", needs=f"{CODING}.code"),
             Read(At(f"{CODING}.code")),
             Measured(QUANTITY),
             Read(At(f"{ANSWER}.valueDecimal", Number())),
@@ -93,9 +94,9 @@ QS = Domain(
         ),
         "QSORRESU": Unit(QUANTITY, needs=f"{QUANTITY}.value"),
         "QSSTRESC": OneOf(
-            Read(At(f"{CODING}.extension[url={HL7}/ordinalValue].valueDecimal", Number())),
+            At(f"{CODING}.extension[url={HL7}/ordinalValue].valueDecimal", Number(), needs=f"{CODING}.code"),
             Read(At(f"{CODING}.extension[url={HL7}/itemWeight].valueDecimal", Number())),
-            Read(At(f"{ANSWER}.extension[url={HL7}/itemWeight].valueDecimal", Number())),
+            At(f"{ANSWER}.extension[url={HL7}/itemWeight].valueDecimal", Number()),
             Read(At(f"{ANSWER}.valueDecimal", Number())),
             Read(At(f"{ANSWER}.valueInteger", Number())),
         ),

@@ -18,7 +18,6 @@ NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _DATE = r"(?:[1-9][0-9]{3}|0[0-9]{3})(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01])"
 _TIME = r"(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9]))?"
 _FHIR_DATE_TIME = f"^{_DATE}{_TIME})?)?$"
-_FHIR_TEXT = r"^[^\s](?:[\s\S]*[^\s])?$"
 
 
 class Codec(Protocol):
@@ -48,7 +47,7 @@ class Text:
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the text where FHIR can hold it: no blanks around it."""
-        return _where(pc.match_substring_regex(column, _FHIR_TEXT), column)
+        return _where(_trimmed(column), column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +217,7 @@ class Upper:
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the words, where upper case does not change them."""
-        same = pc.and_(pc.equal(pc.utf8_upper(column), column), pc.match_substring_regex(column, _FHIR_TEXT))
+        same = pc.and_(pc.equal(pc.utf8_upper(column), column), _trimmed(column))
         return _where(same, column)
 
 
@@ -237,15 +236,15 @@ class Beyond:
 
     def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:
         """Return the text where it is none of the plain words."""
-        return by_value(column, lambda text: None if self._is_plain(text, vocabulary) else text.strip() or None)
+        return by_value(column, lambda text: None if self._plain(text, vocabulary) else text.strip() or None)
 
-    def _is_plain(self, text: str, vocabulary: Vocabulary) -> bool:
+    def _plain(self, text: str, vocabulary: Vocabulary) -> bool:
         coded = bool(self.codelist) and vocabulary.submission_value(self.codelist, text) is not None
         return coded or text.upper() in self.plain
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:
         """Return the text where it is none of the plain words."""
-        return Text().to_fhir(self.to_sdtm(column, vocabulary), vocabulary)
+        return _where(pc.equal(self.to_sdtm(column, vocabulary), column), column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +260,11 @@ class Yes:
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return true for ``Y``."""
         return pc.if_else(pc.fill_null(pc.equal(column, "Y"), False), True, None)  # noqa: FBT003
+
+
+def _trimmed(column: pa.Array) -> pa.Array:
+    """Return where there is text without blanks around it, of any alphabet."""
+    return pc.and_(pc.equal(pc.utf8_trim_whitespace(column), column), pc.not_equal(column, ""))
 
 
 def _where(mask: pa.Array, column: pa.Array) -> pa.Array:

@@ -61,6 +61,7 @@ class Domain:
         excluded: Path -> code -> why such a resource is no record.
         fixed: Path -> what is written in every resource.
         companions: Path -> what is written beside another value of the same element.
+        first: Variables that are written before the others, which then go where these leave room.
         source_of: Origin source of collected values: ``Investigator``, ``Vendor`` or ``Subject``.
 
     Raises:
@@ -77,6 +78,7 @@ class Domain:
     excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, str] = field(default_factory=dict)
+    first: tuple[str, ...] = ()
     source_of: str = "Investigator"
 
     def __post_init__(self) -> None:

@@ -16,12 +16,13 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.codecs import DateTime
 from trialbridge.columns import blank
 from trialbridge.elements import Element, Version
 from trialbridge.lexical import legal
 from trialbridge.mapping import Domain, alternatives
 from trialbridge.paths import parse
-from trialbridge.rules import Const, OneWay, Rule
+from trialbridge.rules import At, Rule
 from trialbridge.shapes import ITEM_ROW, elements_of
 from trialbridge.timing import before, parse_dtc
 from trialbridge.versions import localised
@@ -98,13 +99,24 @@ def to_leaves(
 ) -> dict[str, pa.Array]:
     """Return path -> column of what is written for the SDTM columns of `table`, in elements of FHIR alone."""
     routes = _Routes(domain, vocabulary, version)
-    for name, rule in domain.all_rules():
-        if not isinstance(rule, OneWay | Const) and name in table:
+    rules = dict(domain.all_rules())
+    for name in dict.fromkeys([*domain.first, *domain.reversible()]):
+        if name in table:
             rest = table[name]
-            for alternative in alternatives(rule):
+            for alternative in alternatives(rules[name]):
                 if alternative.targets and rest.null_count < len(rest):
                     rest = routes.write(alternative, rest)
+            if rest.null_count < len(rest):
+                _write_dates(routes, rules[name], rest)
     return routes.written
+
+
+def _write_dates(routes: _Routes, rule: Rule, rest: pa.Array) -> None:
+    """Write the date of a time that states no zone, which FHIR forbids; the extension carries the whole."""
+    dates = pc.struct_field(pc.extract_regex(rest, r"^(?P<date>\d{4}-\d{2}-\d{2})T"), "date")
+    for alternative in alternatives(rule):
+        if isinstance(alternative, At) and isinstance(alternative.codec, DateTime):
+            dates = routes.write(alternative, dates)
 
 
 @dataclass

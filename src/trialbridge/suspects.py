@@ -51,13 +51,18 @@ class Suspect:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of names and words, and of the extension's address."""
+        """The paths of names and words, of the extensions' addresses, and of the one that is meant."""
+        meant = (f"{self.base.removesuffix('[*]')}[url={self.url}].url",) if self.url else ()
+        return (*self._inside, *meant)
+
+    @property
+    def _inside(self) -> tuple[str, ...]:
         inside = (*self.names, *self.words, *(("url",) if self.url else ()))
         return tuple(f"{self.base}.{path}" for path in inside)
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the assessments, in capitals."""
-        columns = [leaves(path) for path in self.paths]
+        columns = [leaves(path) for path in self._inside]
         if all(column.null_count == leaves.rows for column in columns):
             return cells_of(blank(leaves.rows))
         rows = zip(*(column.to_pylist() for column in columns), strict=True)
@@ -68,7 +73,7 @@ class Suspect:
         suspects = [self._suspect(part) for part in zip_longest(*(cell or () for cell in cells))]
         told = [one for one in suspects if one is not None]
         product = [one for one in told if any(vocabulary.is_product(*_forms(name)) for name in one[0])]
-        if not product and len(told) == 1 == len(suspects):
+        if not product and len(told) == 1:
             product = told
         if not self.others:
             return next((word for _, word in product if word), None)
