@@ -6,8 +6,10 @@ is an identity test. Elements that FHIR does not define are counted in the few r
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, repeat
 from operator import attrgetter, is_not
 from typing import Any
@@ -67,13 +69,23 @@ Census = dict[str, Tally]
 
 @dataclass(frozen=True)
 class Counter:
-    """The counting plan of one place: unread elements, parts and lists, fetched in one call a row."""
+    """The counting plan of one place, whose elements are fetched in one call a row.
+
+    Attributes:
+        path: The place.
+        get: Fetches the unread elements, the parts and the lists of a row.
+        unread: Names of the unread elements.
+        singles: Parts that do not repeat, each with its absent instance.
+        lists: Parts that repeat.
+        urls: Of a list of extensions, the addresses of those that are read; empty for any other place.
+    """
 
     path: str
     get: Callable[[Row], tuple[Any, ...]]
     unread: tuple[str, ...]
     singles: tuple[tuple[Row, Counter], ...]
     lists: tuple[Counter, ...]
+    urls: frozenset[str]
 
 
 def counter(
@@ -83,6 +95,7 @@ def counter(
     skipped: frozenset[str] = frozenset(),
     *,
     only_typed: bool = False,
+    urls: Iterable[str] = (),
 ) -> Counter:
     """Return the counting plan of a place and all below it.
 
@@ -92,18 +105,21 @@ def counter(
         depth: How many places stand above it.
         skipped: Elements that another plan counts.
         only_typed: Count what is below the typed elements alone.
+        urls: Of a list of extensions, the addresses of those that are read.
     """
     unread = tuple(name for name in position.unread if name not in skipped and not only_typed)
     typed = [(name, below) for name, below in position.typed.items() if below is not None and depth < DEEPEST]
     singles = [(name, below) for name, below in typed if not position.elements[name].many]
     lists = [(name, below) for name, below in typed if position.elements[name].many]
+    named = position.urls
     names = [*unread, *(name for name, _ in singles), *(name for name, _ in lists)]
     return Counter(
         path,
         attrgetter(*names, *["__class__"] * (2 - len(names))),
         unread,
         tuple((below.empty, counter(below, f"{path}.{name}", depth + 1)) for name, below in singles),
-        tuple(counter(below, f"{path}.{name}", depth + 1) for name, below in lists),
+        tuple(counter(below, f"{path}.{name}", depth + 1, urls=named.get(name, ())) for name, below in lists),
+        frozenset(urls),
     )
 
 
@@ -121,26 +137,45 @@ def count(plan: Counter, rows: Sequence[Row], census: Census, *, sample: bool = 
         absent = cells.count(NO_TEXT)
         if absent < len(cells):
             tally = census.setdefault(f"{plan.path}.{name}", Tally())
-            _tally(tally, cells, len(cells) - absent, sample=sample)
+            _tally(tally, len(cells) - absent, partial(_smallest, cells), sample=sample)
     for (empty, below), cells in zip(plan.singles, columns, strict=False):
         if any(map(is_not, cells, repeat(empty))):
             count(below, [cell for cell in cells if cell is not empty], census, sample=sample)
     for below, cells in zip(plan.lists, columns, strict=False):
         if any(cells):
-            count(below, list(chain.from_iterable(cells)), census, sample=sample)
+            parts = list(chain.from_iterable(cells))
+            read = _read_extensions(below, parts, census, sample=sample) if below.urls else parts
+            count(below, read, census, sample=sample)
 
 
-def _tally(tally: Tally, cells: Sequence[msgspec.Raw], there: int, *, sample: bool) -> None:
+def _read_extensions(plan: Counter, rows: Sequence[Any], census: Census, *, sample: bool) -> list[Row]:
+    """Count the extensions that nothing reads, by their addresses, and return the others."""
+    unread: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.url not in plan.urls:
+            unread[row.url or ""].append(row)
+    for url, some in unread.items():
+        tally = census.setdefault(f"{plan.path}[url={url}]", Tally())
+        _tally(tally, len(some), partial(_smallest_extension, some), sample=sample)
+    return [row for row in rows if row.url in plan.urls]
+
+
+def _tally(tally: Tally, there: int, smallest: Callable[[], str], *, sample: bool) -> None:
     if sample:
-        tally.sampled = _smaller(tally.sampled, _smallest(cells))
+        tally.sampled = _smaller(tally.sampled, smallest())
     elif tally.count <= RARE:
-        tally.add(there, _smallest(cells))
+        tally.add(there, smallest())
     else:
         tally.count += there
 
 
 def _smallest(cells: Iterable[msgspec.Raw]) -> str:
     return _text(min(bytes(cell) for cell in cells if cell is not NO_TEXT))
+
+
+def _smallest_extension(rows: Iterable[Row]) -> str:
+    """Return the smallest of what extensions hold besides their address."""
+    return _text(min(msgspec.json.encode(msgspec.structs.replace(row, url=None)) for row in rows))
 
 
 def _text(value: bytes) -> str:

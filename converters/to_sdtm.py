@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -379,8 +380,11 @@ def _unread_modifiers(census: Census) -> list[Finding]:
             count=tally.count,
         )
         for path, tally in sorted(census.items())
-        if path.endswith(".modifierExtension")
+        if UNREAD_MODIFIER.search(path)
     ]
+
+
+UNREAD_MODIFIER = re.compile(r"\.modifierExtension(\[url=[^\]]*\])?$")
 
 
 Callback = Callable[[str, int, int], None]

@@ -451,8 +451,10 @@ class Matching:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of the conditions and of the value."""
-        return tuple(f"{self.base}.{path}" for path in (*self.where, *([self.value] if self.value else ())))
+        """The paths of the conditions and of the value, and of the one extension that is meant."""
+        inside = tuple(f"{self.base}.{path}" for path in (*self.where, *([self.value] if self.value else ())))
+        meant = [url for name, url in self.where.items() if name == "url" and isinstance(url, str)]
+        return (*inside, *(f"{self.base.removesuffix('[*]')}[url={url}].url" for url in meant))
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the value of the repetition that meets the conditions."""
@@ -558,13 +560,17 @@ class Several:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Name, system and code of every part."""
+        """Name, system and code of every part, and the parts that are meant."""
+        return (*self._inside, *(f"{self.base}.extension[url={part}].url" for part in self.parts))
+
+    @property
+    def _inside(self) -> tuple[str, ...]:
         inside = f"{self.base}.extension[*]"
         return (f"{inside}.url", f"{inside}.valueCoding.system", f"{inside}.valueCoding.code")
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return the terms."""
-        columns = [joined(leaves(path)) for path in self.paths]
+        columns = [joined(leaves(path)) for path in self._inside]
         return cells_of(by_values(columns, self._term), columns[2], partial=self.number > 0)
 
     def _term(self, names: str, systems: str, codes: str) -> str | None:

@@ -78,11 +78,19 @@ class Shape:
 
 @dataclass(eq=False)
 class Position:
-    """One Struct: the union of what all shapes at one place read."""
+    """One Struct: the union of what all shapes at one place read.
+
+    Attributes:
+        type: FHIR type at this place.
+        version: The FHIR release.
+        typed: The elements that are read, and the position below those that have parts.
+        urls: Element that holds extensions -> the addresses that paths name there.
+    """
 
     type: str
     version: Version
     typed: dict[str, Position | None] = field(default_factory=dict)
+    urls: dict[str, set[str]] = field(default_factory=dict)
 
     def child(self, element: Element) -> Position:
         """Return the position below `element`, made when first asked for."""
@@ -183,6 +191,8 @@ def _complex_child(shape: Shape, position: Position, element: Element, step: Ste
             msg = f"{element.type} has no element {step.key!r}"
             raise LookupError(msg)
         below.typed.setdefault(step.key, None)
+        if step.key == "url":
+            position.urls.setdefault(step.name, set()).add(step.value)
         choices = shape.keyed.setdefault((step.name, step.key), {})
         return choices.setdefault(step.value, Shape(element.type, shape.version, position=below))
     table = {"one": shape.singles, "first": shape.firsts, "every": shape.everys}[step.select]
@@ -238,6 +248,8 @@ def nest_items(row: Shape) -> Position:
         target = answer if name == "answer" else item
         assert part.position is not None  # noqa: S101 -- a shape made by `shape_of`
         target.typed.update(part.position.typed)
+        for element, urls in part.position.urls.items():
+            target.urls.setdefault(element, set()).update(urls)
         part.position = target
     assert row.position is not None  # noqa: S101 -- a shape made by `shape_of`
     row.position.typed.update(item=item, answer=answer, group=item)
