@@ -8,6 +8,7 @@ the extension never repeats what an element says.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -154,16 +155,16 @@ class _Routes:
         here = place(self.domain, path, self.version)
         for other, there in self.written.items():
             elsewhere = place(self.domain, other, self.version)
-            if here is not None and elsewhere is not None and here.excludes(elsewhere):
+            if here is None or elsewhere is None:
+                continue
+            if here.excludes(elsewhere):
                 taken = pc.and_(taken, there.is_null())
-        if (
-            path.endswith(".end")
-            and (start := self.written.get(f"{path.removesuffix('.end')}.start")) is not None
-        ):
-            backwards = pa.array(
-                before(parse_dtc(values), parse_dtc(start))
-            )  # a Period does not end before it starts
-            taken = pc.and_not(taken, backwards)
+            for first, last, starts, ends in (
+                (here, elsewhere, values, there),
+                (elsewhere, here, there, values),
+            ):
+                if first.key == re.sub(r"end\.$", "start.", last.key) != last.key:
+                    taken = pc.and_not(taken, pa.array(before(parse_dtc(ends), parse_dtc(starts))))
         return taken
 
 

@@ -68,7 +68,7 @@ def declared(name: str) -> Domain:
 
 @pytest.mark.parametrize("release", ["R4", "R5"])
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_record_to_resource_to_record_is_the_identity(
     name: str, release: Version, data: st.DataObject
