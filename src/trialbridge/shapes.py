@@ -141,8 +141,8 @@ def shape_of(kind: str, version: Version, columns: Mapping[str, Path], owner: st
         owner: Who declares the paths, for the error.
 
     Raises:
-        MappingDefinitionError: A path names no element, forgets ``[]`` on a repeating one, or ends
-            on an element that has parts.
+        MappingDefinitionError: A path names no element, forgets ``[]`` on a repeating one, ends
+            on an element that has parts, or means what another path means.
     """
     root = Shape(kind, version, position=Position(kind, version))
     for column, path in columns.items():
@@ -179,9 +179,12 @@ def _grow(shape: Shape, steps: tuple[Step, ...], column: str) -> None:
 def _set_leaf(shape: Shape, position: Position, step: Step, column: str) -> None:
     position.typed.setdefault(step.name, None)
     if step.select == "one":
-        shape.leaves[step.name] = column
+        known = shape.leaves.setdefault(step.name, column)
     else:
-        shape.lists[step.name, step.select] = column
+        known = shape.lists.setdefault((step.name, step.select), column)
+    if known != column:
+        msg = f"{shape.type}.{step.name} is what {known} means too, and would be read into one of them"
+        raise LookupError(msg)
 
 
 def _complex_child(shape: Shape, position: Position, element: Element, step: Step) -> Shape:
