@@ -122,6 +122,25 @@ def test_the_same_records_make_the_same_resources() -> None:
     assert [list(part.lines()) for part in first.written] == [list(part.lines()) for part in second.written]
 
 
+def test_a_coded_answer_is_one_coding_and_any_other_a_value() -> None:
+    cells = {"QSORRES": ["Often", "Often"], "QSANSCD": ["LA1", None]}
+    columns = {name: pa.array(values, pa.string()) for name, values in cells.items()}
+    table = {"USUBJID": pa.array(["S-1", "S-1"]), **columns}
+    made = to_resources(declared("QS-QuestionnaireResponse"), table, VOCABULARY)
+    text = b"".join(line for part in made.written for line in part.lines())
+    assert b'"answer":[{"valueCoding":{"code":"LA1","display":"Often"}}]' in text
+    assert b'"answer":[{"valueString":"Often"}]' in text
+    assert not {"QSORRES", "QSANSCD"} & set(made.carried)
+
+
+def test_an_indicator_is_no_further_interpretation() -> None:
+    table = {"USUBJID": ["S-1"], "LBTESTCD": ["GLUC"], "LBORRES": ["7"], "LBNRIND": ["HIGH"]}
+    made = to_resources(
+        declared("LB-Observation"), {name: pa.array(cells) for name, cells in table.items()}, VOCABULARY
+    )
+    assert "LBINTP" not in made.carried
+
+
 def test_what_no_fhir_text_can_hold_is_counted() -> None:
     columns = {"USUBJID": pa.array(["S-1"]), "VSORRES": pa.array(["a\x1ab"]), "VSNOTE": pa.array(["  "])}
     made = to_resources(declared("VS-Observation"), columns, VOCABULARY)
