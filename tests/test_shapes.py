@@ -25,7 +25,7 @@ def test_every_declared_path_is_read_in_every_release(kind: str, version: Versio
 
 def test_two_paths_that_mean_one_place_are_refused() -> None:
     twice = dict.fromkeys(("occurrencePeriod.start", f"{OCCURRENCE}.valuePeriod.start"))
-    with pytest.raises(MappingDefinitionError, match="what occurrencePeriod.start means too"):
+    with pytest.raises(MappingDefinitionError, match=r"what occurrencePeriod\.start means too"):
         shape_of("AdverseEvent", "R5", columns_of("AdverseEvent", "R5", twice))
 
 
