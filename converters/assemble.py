@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import distinct
-from trialbridge.converters.build import Leaves, Struct, beside, build, resources
+from trialbridge.converters.build import Leaves, Struct, beside, build, columns_in, resources
 from trialbridge.converters.extract import Extractor
 from trialbridge.elements import Version
 from trialbridge.mapping import Domain
@@ -114,7 +114,7 @@ class Assembler:
             shape = self._shape(kind)
             known = {
                 text: text if kind == ITEM_ROW else localised(kind, text, self.version)
-                for text in _columns_in(shape)
+                for text in columns_in(shape)
             }
             self.names[kind] = {here: text for text, here in known.items() if here is not None}
         return self.names[kind]
@@ -126,9 +126,9 @@ class Assembler:
         self, name: str, kind: str, columns: Columns, ids: pa.Array | None = None, rows: int = 0
     ) -> Leaves:
         """Return columns under the names that the shape gives them, with what stands in every resource."""
-        values = {text: column.to_pylist() for text, column in self._named(kind, columns)}
+        values = dict(self._named(kind, columns))
         if ids is not None:
-            values["id"] = ids.to_pylist()
+            values["id"] = ids
         constants, companions = (
             dict(self._named(kind, {text: one for text, one in given.items() if _belongs(text, name)}))
             for given in (self.domain.fixed, self.domain.companions)
@@ -192,13 +192,6 @@ class Assembler:
 def _belongs(text: str, name: str) -> bool:
     """Return whether a path stands in the resource of a join, or, without a name, in the record's own."""
     return parse(text).heads[-1:] == ((name,) if name else ())
-
-
-def _columns_in(shape: Shape) -> Iterator[str]:
-    yield from shape.leaves.values()
-    yield from shape.lists.values()
-    for _, child in shape.children():
-        yield from _columns_in(child)
 
 
 def _items(row: Shape, leaves: Leaves, numbers: Sequence[int], count: int) -> list[tuple[Struct, ...]]:

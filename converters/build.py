@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from trialbridge.elements import Element, wire
 from trialbridge.shapes import NO_TEXT, Position, Shape
@@ -15,6 +18,8 @@ from trialbridge.versions import INVARIANTS, REQUIRED
 
 Struct = msgspec.Struct
 UNKNOWN = b'{"extension":[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"unknown"}]}'
+FEW = 256
+"""Below so many rows, it does not pay to look for values that repeat themselves."""
 _TRUTH = {"true": True, "false": False, True: True, False: False}
 
 
@@ -28,7 +33,7 @@ class Leaves(NamedTuple):
         rows: How many resources there are.
     """
 
-    values: Mapping[str, Sequence[Any]]
+    values: Mapping[str, pa.Array]
     constants: Mapping[str, str]
     companions: Mapping[str, str]
     rows: int
@@ -85,21 +90,59 @@ def beside(place: Position, constant: dict[str, Any]) -> Struct:
 def _parts(shape: Shape, leaves: Leaves) -> dict[str, Part]:
     """Return element -> what stands there, for the elements that anything stands at."""
     found = dict(_primitives(shape, leaves))
-    found |= {name: build(child, leaves) for name, child in shape.singles.items()}
-    found |= _lists(shape, leaves)
+    for name, child in shape.singles.items():
+        found[name] = _pooled((child,), leaves, partial(build, child))
+    for name, children in _lists(shape).items():
+        found[name] = _pooled([child for child, _ in children], leaves, partial(_repeated, children))
     return {name: part for name, part in found.items() if part.cells is not None or part.beside is not None}
+
+
+def _pooled(shapes: Sequence[Shape], leaves: Leaves, make: Callable[[Leaves], Part]) -> Part:
+    """Return what `make` makes, once for each combination of values where there are few of them."""
+    names = [name for shape in shapes for name in columns_in(shape) if name in leaves.values]
+    if leaves.rows < FEW or not names:
+        return make(leaves)
+    numbers, first = _combinations([leaves.values[name] for name in names])
+    if 2 * len(first) > leaves.rows:
+        return make(leaves)
+    kept = pa.array(first)
+    part = make(
+        leaves._replace(values={name: leaves.values[name].take(kept) for name in names}, rows=len(first))
+    )
+    return part if part.cells is None else part._replace(cells=itemgetter(*numbers.tolist())(part.cells))
+
+
+def _combinations(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each row's combination of values, and the first row of each combination."""
+    numbers = np.zeros(len(columns[0]), np.int64)
+    first = numbers
+    for column in columns:
+        encoded = column.dictionary_encode(null_encoding="encode")
+        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
+        _, first, numbers = np.unique(numbers, return_index=True, return_inverse=True)
+    return numbers, first
+
+
+@cache
+def columns_in(shape: Shape) -> tuple[str, ...]:
+    """Return the columns of a shape and of everything below it."""
+    below = [name for _, child in shape.children() for name in columns_in(child)]
+    return (*shape.leaves.values(), *shape.lists.values(), *below)
 
 
 def _primitives(shape: Shape, leaves: Leaves) -> Iterator[tuple[str, Part]]:
     for name, column in shape.leaves.items():
         put, default = _WRITERS[wire(shape.place.elements[name])]
-        cells = list(map(put, leaves.values[column])) if column in leaves.values else None
+        cells = list(map(put, leaves.values[column].to_pylist())) if column in leaves.values else None
         lasting = column in leaves.constants
         beside = leaves.constants[column] if lasting else leaves.companions.get(column)
         yield name, Part(cells, default, beside, lasting)
     for (name, _select), column in shape.lists.items():
         if column in leaves.values:
-            yield name, Part([() if value is None else (value,) for value in leaves.values[column]], ())
+            yield (
+                name,
+                Part([() if value is None else (value,) for value in leaves.values[column].to_pylist()], ()),
+            )
 
 
 def _raw(value: str | None) -> msgspec.Raw:
@@ -113,17 +156,18 @@ _WRITERS: Mapping[str, tuple[Callable[[Any], Any], Any]] = {
 }
 
 
-def _lists(shape: Shape, leaves: Leaves) -> dict[str, Part]:
-    """Return the repetitions of each list: the first, then those that are told by a key, in order."""
-    parts: dict[str, list[Part]] = defaultdict(list)
+def _lists(shape: Shape) -> dict[str, list[tuple[Shape, Mapping[str, str]]]]:
+    """Return the repetitions of each list with their keys: the first, then those told by a key, in order."""
+    found: dict[str, list[tuple[Shape, Mapping[str, str]]]] = defaultdict(list)
     for name, child in shape.firsts.items():
-        parts[name].append(build(child, leaves))
+        found[name].append((child, {}))
     for (name, key), choices in shape.keyed.items():
-        parts[name] += [build(child, leaves, {key: value}) for value, child in choices.items()]
-    return {name: _repeated(found) for name, found in parts.items()}
+        found[name] += [(child, {key: value}) for value, child in choices.items()]
+    return found
 
 
-def _repeated(parts: Sequence[Part]) -> Part:
+def _repeated(children: Sequence[tuple[Shape, Mapping[str, str]]], leaves: Leaves) -> Part:
+    parts = [build(child, leaves, key) for child, key in children]
     written = [part for part in parts if part.cells is not None]
     lasting = tuple(part.beside for part in parts if part.lasting)
     if not written:

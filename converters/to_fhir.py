@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import blank, by_value
+from trialbridge.columns import SEPARATOR, blank, by_value
 from trialbridge.converters.assemble import Assembler, Written, digest
 from trialbridge.converters.build import Struct
 from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extraction, Extractor, Table
@@ -79,16 +80,12 @@ def _assembler(domain: Domain, version: Version) -> Assembler:
 def _ids(domain: Domain, table: Cells) -> pa.Array:
     """Return a stable id for each record, made of its keys: a second run updates, and does not double."""
     names = [name for name in ("STUDYID", "USUBJID", f"{domain.code}SEQ") if name in table]
-    keys = zip(*(table[name].to_pylist() for name in names), strict=True)
-    return pa.array(
-        [digest(domain.source, domain.code, *key, *_tie(names, row)) for row, key in enumerate(keys)],
-        pa.string(),
-    )
-
-
-def _tie(names: Sequence[str], row: int) -> tuple[int, ...]:
-    """Return what tells records apart that have no --SEQ: their place."""
-    return () if any(name.endswith("SEQ") for name in names) else (row,)
+    keys = [pc.fill_null(table[name], "") for name in names]
+    if f"{domain.code}SEQ" not in table:  # then only their place tells records apart
+        keys.append(pa.array(range(len(keys[0]))).cast(pa.string()))
+    start = f"{domain.code}{domain.source}"
+    texts = pc.binary_join_element_wise(start, *keys, SEPARATOR).cast(pa.binary()).to_pylist()
+    return pa.array([blake2b(text, digest_size=16).hexdigest() for text in texts], pa.string())
 
 
 def patient_id(usubjid: str) -> str:
