@@ -401,7 +401,10 @@ class TestName:
         """The codings, the printed name, and the display of the first coding."""
         return (*Tested(self.base, "test").paths, f"{self.base}.coding[].display")
 
-    targets: tuple[str, ...] = ()
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The printed name."""
+        return (f"{self.base}.text",)
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the names."""
@@ -413,9 +416,9 @@ class TestName:
     def _name(self, test: Test, vocabulary: Vocabulary) -> str | None:
         return name_of_test(self.variable, test.testcd, vocabulary.ct) or test.test or None
 
-    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
-        """Return nothing: the terminology gives the name back."""
-        return {}
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return the name as it is printed."""
+        return {f"{self.base}.text": Text().to_fhir(column, vocabulary)}
 
 
 PRODUCT = object()

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trialbridge.codecs import (
@@ -91,6 +91,7 @@ def _differing(wanted: pa.Array, written: pa.Array, read: pa.Array) -> list[tupl
 
 
 @pytest.mark.parametrize("codec", CODECS, ids=lambda codec: type(codec).__name__)
+@settings(deadline=None)
 @given(texts=TEXTS)
 def test_what_a_codec_writes_it_reads_again(codec: Codec, texts: list[str | None]) -> None:
     column = pa.array(texts, pa.string())
@@ -147,6 +148,7 @@ def _also_repeated(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
 
 
 @pytest.mark.parametrize("kind", sorted(FORMS))
+@settings(deadline=None)
 @given(texts=TEXTS)
 def test_a_form_is_the_same_for_a_value_and_for_a_column(kind: str, texts: list[str | None]) -> None:
     wanted = [None if text is None else is_legal(kind, text) for text in texts]
