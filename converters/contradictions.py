@@ -22,7 +22,9 @@ from trialbridge.elements import Version, elements, resource_types
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain, Records
 from trialbridge.paths import parse
-from trialbridge.rules import Given, Measured, OneOf, Read, Rule, tests_of
+from trialbridge.quantities import Measured
+from trialbridge.rules import Given, OneOf, Read, Rule
+from trialbridge.tested import tests_of
 from trialbridge.versions import VERSIONS, localised
 from trialbridge.vocabulary import Vocabulary
 

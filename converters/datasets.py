@@ -14,9 +14,10 @@ from trialbridge.converters.stage import column
 from trialbridge.mapping import Domain
 from trialbridge.model import Dataset, Variable
 from trialbridge.registry import declarations
-from trialbridge.rules import Const, OneWay, Tested, TestName
+from trialbridge.rules import Const, OneWay
 from trialbridge.standards import ig_datasets, ig_variables, keys
 from trialbridge.standards.guide import VariableFacts
+from trialbridge.tested import Tested, TestName
 
 LONGEST = 200
 """Bytes that a character value may have in a transport file."""

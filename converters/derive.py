@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import pyarrow as pa
+
+from trialbridge.context import Context, Derivation, Derived
 from trialbridge.converters.derive_exposure import derive_last_before_exposure
 from trialbridge.converters.derive_result import derive_reference_indicator, derive_standard_result
 from trialbridge.converters.derive_sequence import derive_sequence
 from trialbridge.converters.derive_subject import derive_age, derive_death_flag
 from trialbridge.converters.derive_timing import derive_dtc_check, derive_study_day
-
-from trialbridge.context import Context, Derivation, Derived
 from trialbridge.findings import Finding
 
 DERIVATIONS: tuple[Derivation, ...] = (

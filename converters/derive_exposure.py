@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from trialbridge.context import Context, Derived
 from trialbridge.converters.derive_columns import (
     group,
     in_table,
@@ -13,8 +15,6 @@ from trialbridge.converters.derive_columns import (
     texts,
     with_column,
 )
-
-from trialbridge.context import Context, Derived
 from trialbridge.findings import Finding
 from trialbridge.timing import Mask, Numbers, Times, as_mask, before, latest, parse_dtc, same_day
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from trialbridge.context import REFERENCE_DATES, Context, Derived
 from trialbridge.converters.derive_columns import (
     numbers,
     reference_times,
@@ -14,8 +16,6 @@ from trialbridge.converters.derive_columns import (
     texts,
     with_column,
 )
-
-from trialbridge.context import REFERENCE_DATES, Context, Derived
 from trialbridge.findings import Finding
 from trialbridge.timing import Mask, Numbers, Times, as_mask, earliest, latest, parse_dtc
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from trialbridge.converters.derive_columns import numbers, reference_times, report, texts, with_column
 
 from trialbridge.context import Context, Derived
+from trialbridge.converters.derive_columns import numbers, reference_times, report, texts, with_column
 from trialbridge.findings import Finding
 from trialbridge.timing import as_mask, before, parse_dtc, study_day, to_dtc
 

@@ -6,7 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from trialbridge import codecs, rules
+from trialbridge.coded import Coded, Several
+from trialbridge.matching import PRODUCT, Chosen, Matching
+from trialbridge.quantities import Measured, Unit
 from trialbridge.rules import Rule
+from trialbridge.tested import Tested, TestName
 
 _FEW = 3
 
@@ -31,7 +35,7 @@ _CODECS: Mapping[type, Callable[[Any], str]] = {
 }
 
 
-def _matching(rule: rules.Matching) -> str:
+def _matching(rule: Matching) -> str:
     wanted = " and ".join(f"{path} is {_condition(value)}" for path, value in rule.where.items())
     alone = ", or the only one there is" if rule.alone else ""
     what = describe_codec(rule.codec) if rule.value else f"it is {rule.then}"
@@ -39,19 +43,19 @@ def _matching(rule: rules.Matching) -> str:
 
 
 def _condition(value: object) -> str:
-    if isinstance(value, rules.Chosen):
+    if isinstance(value, Chosen):
         return f"the one that the study's settings name for {value.name}"
-    return "the study product" if value is rules.PRODUCT else str(value)
+    return "the study product" if value is PRODUCT else str(value)
 
 
-def _several(rule: rules.Several) -> str:
+def _several(rule: Several) -> str:
     many = (
         f"the number {rule.number} of several" if rule.number else f"{rule.multiple} where there are several"
     )
     return f"the codes of {', '.join(rule.parts)} in the crosswalk {rule.crosswalk!r}; {many}"
 
 
-def _coded(rule: rules.Coded) -> str:
+def _coded(rule: Coded) -> str:
     through = f"a coding in the crosswalk {rule.crosswalk!r}, " if rule.crosswalk else ""
     kept = "; text that no table knows is kept" if rule.verbatim else ""
     return f"{through}an NCI code, or a text that is a term of codelist {rule.codelist}{kept}"
@@ -77,17 +81,17 @@ _RULES: Mapping[type, Callable[[Any], str]] = {
     rules.At: lambda rule: describe_codec(rule.codec),
     rules.Const: lambda rule: f"always {rule.value}",
     rules.OneWay: lambda rule: rule.why,
-    rules.Measured: lambda _: "comparator and number as they were written",
-    rules.Unit: lambda _: "the UCUM code as CDISC writes the unit, else the printed unit, else as collected",
-    rules.Coded: _coded,
-    rules.Tested: lambda rule: f"{_field(rule.field)}: by the study's own codes, by LOINC, then by NCI code",
-    rules.TestName: lambda _: "the name that the terminology pairs with the test code, else the printed name",
-    rules.Matching: _matching,
+    Measured: lambda _: "comparator and number as they were written",
+    Unit: lambda _: "the UCUM code as CDISC writes the unit, else the printed unit, else as collected",
+    Coded: _coded,
+    Tested: lambda rule: f"{_field(rule.field)}: by the study's own codes, by LOINC, then by NCI code",
+    TestName: lambda _: "the name that the terminology pairs with the test code, else the printed name",
+    Matching: _matching,
     rules.Read: lambda rule: describe(rule.rule),
     rules.Given: lambda rule: (
         f"{describe(rule.rule)}, only {'with' if rule.present else 'without'} {rule.path}"
     ),
-    rules.Several: _several,
+    Several: _several,
 }
 
 

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import msgspec
+
 from trialbridge.converters.fhir_bytes import Source
 from trialbridge.converters.fhir_json import (
     NOT_JSON,
@@ -22,7 +23,6 @@ from trialbridge.converters.fhir_json import (
     json_finding,
     resource_type,
 )
-
 from trialbridge.findings import Finding, Severity
 
 DEEPEST = 16

@@ -21,7 +21,6 @@ from trialbridge.converters.fhir_bytes import (
 )
 from trialbridge.converters.fhir_entries import content_scope
 from trialbridge.converters.fhir_json import NOT_JSON, keys_of, resource_type
-
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from trialbridge.converters.fhir_bytes import Source
 
+from trialbridge.converters.fhir_bytes import Source
 from trialbridge.findings import Finding, Severity
 
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)

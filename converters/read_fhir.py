@@ -30,7 +30,6 @@ from trialbridge.converters.fhir_entries import (
 )
 from trialbridge.converters.fhir_files import sources
 from trialbridge.converters.fhir_json import NOT_JSON, check_utf8, json_finding, resource_type
-
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 

@@ -16,7 +16,7 @@ from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.stage import Staged, column, has_any
 from trialbridge.mapping import Domain
 from trialbridge.registry import DOMAINS, declarations
-from trialbridge.rules import tests_of
+from trialbridge.tested import tests_of
 from trialbridge.vocabulary import Vocabulary
 
 CATEGORIES = {"laboratory": "LB", "vital-signs": "VS", "survey": "QS"}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Flag
+from trialbridge.coded import Coded
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.matching import Matching
 from trialbridge.results import Without
-from trialbridge.rules import At, Coded, Const, Given, Matching, OneOf, OneWay, Read, Rule
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read, Rule
 from trialbridge.suspects import Suspect
 from trialbridge.vocabulary import SNOMED
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from trialbridge.arms import Arm
 from trialbridge.codecs import Codes, DateTime, Lookup, Text, Yes
+from trialbridge.coded import Several
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.rules import At, Chosen, Const, Given, Matching, OneOf, OneWay, Read, Several
+from trialbridge.matching import Chosen, Matching
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
 
 USUBJID = "urn:trialbridge:usubjid"
 """The identifier system of a USUBJID that was given; without one it is made by the study's template."""
@@ -131,8 +133,6 @@ DM = Domain(
         "CETHNIC": Supp(
             "Ethnicity, Detailed", At(f"{ETHNICITY}.extension[url=detailed].valueCoding.display")
         ),
-        "ETHNOTH": Supp(
-            "Ethnicity, as Reported", At(f"{ETHNICITY}.extension[url=text].valueString", Text())
-        ),
+        "ETHNOTH": Supp("Ethnicity, as Reported", At(f"{ETHNICITY}.extension[url=text].valueString", Text())),
     },
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from trialbridge.codecs import DateTime, Number
+from trialbridge.coded import Coded
 from trialbridge.dosing import Frequency
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.quantities import Unit
 from trialbridge.results import Ratio
-from trialbridge.rules import At, Coded, Const, Given, OneOf, OneWay, Read, Unit
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
 
 CONCEPT = "medicationCodeableConcept"
 ORDERED = "request->dosageInstruction[].timing"

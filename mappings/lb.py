@@ -7,9 +7,12 @@ values live. Microbiology and antibodies are routed elsewhere by the code of the
 from __future__ import annotations
 
 from trialbridge.codecs import Beyond, Codes, DateTime, Number, Term
+from trialbridge.coded import Coded
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.quantities import Measured, Unit
 from trialbridge.results import Absence, Extent, Ratio, Reference, Without
-from trialbridge.rules import At, Coded, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
+from trialbridge.tested import Tested, TestName
 from trialbridge.vocabulary import LOINC, NCIT
 
 CODE = "$this.code"

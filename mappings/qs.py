@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Number
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.quantities import Measured, Unit
 from trialbridge.questions import Instrument, ItemCode, ItemName, TestCode
 from trialbridge.results import Absence, Extent, Ratio, Without
-from trialbridge.rules import At, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
+from trialbridge.tested import Tested, TestName
 
 ANSWER = "$this.answer"
 ITEM = "$this.item"

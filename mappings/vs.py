@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Number, Term
+from trialbridge.coded import Coded
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.quantities import Measured, Unit
 from trialbridge.results import Absence, Counted, Extent, Without
-from trialbridge.rules import At, Coded, Const, Given, Measured, OneOf, OneWay, Read, Tested, TestName, Unit
+from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
+from trialbridge.tested import Tested, TestName
 from trialbridge.vocabulary import NCIT
 
 CODE = "$this.code"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
+from trialbridge.context import Context, Derivation, Derived
 from trialbridge.converters.derive import DERIVATIONS, METHODS, derive
 from trialbridge.converters.derive_columns import group
 from trialbridge.converters.derive_exposure import derive_last_before_exposure
@@ -14,8 +16,6 @@ from trialbridge.converters.derive_result import (
 from trialbridge.converters.derive_sequence import derive_sequence, total_order
 from trialbridge.converters.derive_subject import derive_age, derive_death_flag, derive_reference_dates
 from trialbridge.converters.derive_timing import derive_dtc_check, derive_study_day
-
-from trialbridge.context import Context, Derivation, Derived
 
 Rows = list[dict[str, object]]
 

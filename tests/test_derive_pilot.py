@@ -8,13 +8,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+
+from trialbridge.context import Context
 from trialbridge.converters.derive_result import (
     derive_standard_result,
 )
 from trialbridge.converters.derive_subject import derive_reference_dates
 from trialbridge.converters.derive_timing import derive_study_day
-
-from trialbridge.context import Context
 
 PILOT = {
     "AE": ["ae"],

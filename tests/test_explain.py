@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from rich.console import Console
 
@@ -17,9 +16,9 @@ from trialbridge.converters.extract import Extraction, Extractor
 from trialbridge.converters.fhir_values import decoded, places, released, values
 from trialbridge.converters.read_fhir import resources, sources
 from trialbridge.converters.show_explanation import to_tree
+from trialbridge.converters.stage import whole_table
 from trialbridge.converters.to_sdtm import to_sdtm
 from trialbridge.converters.write_run import header_date, write_run
-from trialbridge.converters.stage import whole_table
 from trialbridge.errors import ConfigurationError, ReadError
 from trialbridge.findings import Finding
 from trialbridge.mapping import EXTENSION, alternatives

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trialbridge.converters.read_fhir import Batch, Source, ranges, read_resource, resources, sources
 
+from trialbridge.converters.read_fhir import Batch, Source, ranges, read_resource, resources, sources
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding
 

@@ -12,12 +12,10 @@ import pyarrow.compute as pc
 
 from trialbridge import crosswalks
 from trialbridge.columns import blank, by_value, flat
+from trialbridge.lexical import legal
 from trialbridge.vocabulary import Vocabulary
 
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_DATE = r"(?:[1-9][0-9]{3}|0[0-9]{3})(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12][0-9]|3[01])"
-_TIME = r"(?:T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?(?:Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9]))?"
-_FHIR_DATE_TIME = f"^{_DATE}{_TIME})?)?$"
 
 
 class Codec(Protocol):
@@ -65,7 +63,7 @@ class DateTime:
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the text where it is a FHIR dateTime."""
-        return _where(pc.match_substring_regex(column, _FHIR_DATE_TIME), column)
+        return _where(legal("dateTime", column), column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,10 @@ class Lookup:
     def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the terms; null for a code that the table does not know."""
         table = crosswalks.crosswalk(self.crosswalk)
-        return by_value(column, lambda code: table.find(self.system, code, self.column) or table.find_text(code, self.column))
+        return by_value(
+            column,
+            lambda code: table.find(self.system, code, self.column) or table.find_text(code, self.column),
+        )
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the preferred codes."""

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from trialbridge import crosswalks
 from trialbridge.codecs import Codec, Text
 from trialbridge.columns import by_value, by_values, joined, split
-from trialbridge.rules import Cells, Leaves, Rule, Tested, Written, cells_of, tests_of
+from trialbridge.rules import Cells, Leaves, Rule, Written, cells_of
+from trialbridge.tested import Tested, tests_of
 from trialbridge.units import standard_unit
 from trialbridge.vocabulary import Vocabulary
 

@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from trialbridge.converters import fhir_bytes
 from trialbridge.converters.read_fhir import Batch, Source, json_finding, read_resource, resources, sources
-
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 

@@ -1,0 +1,164 @@
+"""Rules for coded values: a CodeableConcept and a term, and one of several codes of an extension."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from trialbridge import crosswalks
+from trialbridge.columns import by_value, by_values, joined, split
+from trialbridge.rules import Cells, Leaves, Written, cells_of
+from trialbridge.vocabulary import NCIT, NCIT_SYSTEMS, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A CodeableConcept and a CDISC term.
+
+    Read: a coding that the crosswalk knows, an NCI code of the codelist, then the text where it is a term, a
+    synonym or a preferred term. Written: the NCI code and the term itself as text.
+
+    Attributes:
+        base: Path of the CodeableConcept.
+        codelist: NCI code or submission value of the codelist.
+        crosswalk: Name of the crosswalk table; empty for none.
+        column: Column of the crosswalk that holds the term.
+        verbatim: Text that no table knows is kept as it is (for an extensible codelist); else it is lost.
+        partial: What no table knows is simply another fact, and not a loss.
+        unknown: What no table knows is what is asked for, instead of the terms.
+    """
+
+    base: str
+    codelist: str
+    crosswalk: str = ""
+    column: str = "target"
+    verbatim: bool = False
+    partial: bool = False
+    unknown: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """System, code, display of every coding, and the text."""
+        base = self.base
+        return (
+            f"{base}.coding[*].system",
+            f"{base}.coding[*].code",
+            f"{base}.coding[*].display",
+            f"{base}.text",
+        )
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The text, and the NCI coding."""
+        base = self.base
+        return (f"{base}.text", f"{base}.coding[system={NCIT}].code")
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return the terms."""
+        system, code, display, text = (joined(leaves(path)) for path in self.paths)
+
+        def term(system: str, code: str, display: str, text: str) -> str | None:
+            texts = [*split(text), *split(display)]
+            found = self._term(split(system), split(code), texts, vocabulary)
+            return found if not self.unknown else None if found else _first_of([*texts, *split(code)])
+
+        partial = self.partial or self.unknown or self.column != "target"
+        return cells_of(by_values([system, code, display, text], term), code, display, text, partial=partial)
+
+    def _term(
+        self, systems: Sequence[str], codes: Sequence[str], texts: Sequence[str], vocabulary: Vocabulary
+    ) -> str | None:
+        for system, code in zip(systems, codes, strict=False):
+            if code and (found := self._of_coding(system, code, vocabulary)):
+                return found
+        for text in filter(None, texts):
+            if found := self._of_text(text, vocabulary):
+                return found
+        return _first_of(texts) if self.verbatim else None
+
+    def _of_coding(self, system: str, code: str, vocabulary: Vocabulary) -> str | None:
+        if system in NCIT_SYSTEMS and self.column == "target":
+            found = vocabulary.submission_value(self.codelist, code)
+            if found:
+                return found
+        return (
+            crosswalks.crosswalk(self.crosswalk).find(system, code, self.column) if self.crosswalk else None
+        )
+
+    def _of_text(self, text: str, vocabulary: Vocabulary) -> str | None:
+        found = vocabulary.find(self.codelist, text) if self.column == "target" else None
+        if found or not self.crosswalk:
+            return found
+        return crosswalks.crosswalk(self.crosswalk).find_text(text, self.column)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return text and NCI code, where they read back the same."""
+        nci = by_value(column, lambda term: vocabulary.nci_code(self.codelist, term))
+        text = by_value(column, lambda term: term if self._reads_back(term, vocabulary) else None)
+        return dict(zip(self.targets, (text, nci), strict=True))
+
+    def _reads_back(self, term: str, vocabulary: Vocabulary) -> bool:
+        nci = vocabulary.nci_code(self.codelist, term)
+        systems, codes = ([NCIT], [nci]) if nci else ([], [])
+        return term == term.strip() and self._term(systems, codes, [term], vocabulary) == term
+
+
+def _first_of(texts: Sequence[str]) -> str | None:
+    return next((text.strip() for text in texts if text.strip()), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """One of several coded values of an extension: the term, ``MULTIPLE``, or the n-th of them.
+
+    Attributes:
+        base: Path of the extension whose parts hold the values.
+        parts: Names of the parts, in order of trust: the first that occurs is taken.
+        crosswalk: Table that gives the terms.
+        number: 0 for the one variable, which says `multiple` where there are several; n for the n-th.
+        multiple: What the one variable says then.
+    """
+
+    base: str
+    parts: tuple[str, ...]
+    crosswalk: str
+    number: int = 0
+    multiple: str = "MULTIPLE"
+    targets: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Name, system and code of every part, and the parts that are meant."""
+        return (*self._inside, *(f"{self.base}.extension[url={part}].url" for part in self.parts))
+
+    @property
+    def _inside(self) -> tuple[str, ...]:
+        inside = f"{self.base}.extension[*]"
+        return (f"{inside}.url", f"{inside}.valueCoding.system", f"{inside}.valueCoding.code")
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+        """Return the terms."""
+        columns = [joined(leaves(path)) for path in self._inside]
+        return cells_of(by_values(columns, self._term), columns[2], partial=self.number > 0)
+
+    def _term(self, names: str, systems: str, codes: str) -> str | None:
+        parts = list(zip(split(names), split(systems), split(codes), strict=False))
+        table = crosswalks.crosswalk(self.crosswalk)
+        for wanted in self.parts:
+            coded = [(system, code) for name, system, code in parts if name == wanted and code]
+            terms = list(dict.fromkeys(table.find(system, code) for system, code in coded))
+            if None not in terms and terms:
+                return self._of(terms)
+        return None
+
+    def _of(self, terms: list[Any]) -> str | None:
+        if self.number == 0:
+            return terms[0] if len(terms) == 1 else self.multiple
+        return terms[self.number - 1] if 1 < len(terms) >= self.number else None
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
+        """Return nothing."""
+        return {}
