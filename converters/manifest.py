@@ -23,7 +23,7 @@ MANIFEST = "run/manifest.json"
 INPUTS = "run/inputs.json"
 """Where the inputs lay; the one file that depends on the place of a run and not on its content."""
 
-SOFTWARE = ("trialbridge", "duckdb", "jinja2", "lxml", "msgspec", "numpy", "pyarrow", "xlsxwriter")
+SOFTWARE = ("trialbridge", "defineutils", "jinja2", "lxml", "msgspec", "numpy", "pyarrow", "xlsxwriter")
 _BLOCK = 2**20
 
 
