@@ -46,7 +46,6 @@ class Source:
         name: As the user knows it: ``folder/Observation.ndjson.gz`` or ``export.zip!Patient.ndjson``.
         path: The file on disk.
         member: Name of the member in a zip, else empty.
-        sha256: Hash of the file's bytes as stored; for a member, of its bytes as unzipped.
         scope: Identity space of the ids in it (see ``Batch.scope``); a Bundle's entries may name their own.
         form: Resources by line, a Bundle, a JSON array of resources, or one resource.
     """
@@ -54,9 +53,13 @@ class Source:
     name: str
     path: Path
     member: str = ""
-    sha256: str = ""
     scope: str = ""
     form: Literal["ndjson", "bundle", "array", "resource"] = "resource"
+
+    @property
+    def sha256(self) -> str:
+        """The hash of the file's bytes as stored, or of a member's as unzipped: read anew at each call."""
+        return sha256_of(self)
 
     def place(self, position: int) -> str:
         """Return the words for a position in this source, such as ``byte 1024`` or ``entry 3``.
@@ -249,7 +252,7 @@ def _error(rule: str, message: str, name: str) -> Finding:
 
 
 def sha256_of(source: Source) -> str:
-    """Return the hash that stands in ``Source.sha256``."""
+    """Return the hash of a source's bytes; others can work while a large file is hashed."""
     if not source.member:
         with source.path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -17,7 +17,6 @@ from trialbridge.converters.fhir_bytes import (
     content,
     is_gzip,
     open_zip,
-    sha256_of,
 )
 from trialbridge.converters.fhir_entries import content_scope
 from trialbridge.converters.fhir_json import NOT_JSON, keys_of, resource_type
@@ -234,19 +233,18 @@ def _by_line(candidate: Source, head: bytes) -> Source | Finding:
     types = [_type_of(line) for line in lines[:-1]] or [_type_of(lines[0])]
     if set(types) == {""}:
         return _no_resource(candidate.name, lines[0])
-    return replace(candidate, form="ndjson", sha256=sha256_of(candidate))
+    return replace(candidate, form="ndjson")
 
 
 def _document(candidate: Source, text: bytes) -> Source | Finding:
     found = _type_of(text)
-    stored = replace(candidate, sha256=sha256_of(candidate))
     if text.lstrip().startswith(b"["):
-        return replace(stored, form="array")
+        return replace(candidate, form="array")
     if found == "":
         return _no_resource(candidate.name, text)
     if found == "Bundle" or (found is None and b'"entry"' in text):
-        return replace(stored, form="bundle", scope=content_scope(text))
-    return stored
+        return replace(candidate, form="bundle", scope=content_scope(text))
+    return candidate
 
 
 def _no_resource(name: str, data: bytes) -> Finding:

@@ -139,7 +139,16 @@ class StagedLeaves:
 
 def _taken(values: pa.Array, rows: pa.Array) -> pa.Array:
     """Return `values` at `rows`; most columns are of extensions that nobody wrote, and hold nothing."""
-    return pa.nulls(len(rows), values.type) if values.null_count == len(values) else values.take(rows)
+    if values.null_count == len(values):
+        return pa.nulls(len(rows), values.type)
+    return values if _everything(rows, len(values)) else values.take(rows)
+
+
+def _everything(rows: pa.Array, count: int) -> bool:
+    """Return whether `rows` are all rows of a table in their order, so that nothing need be moved."""
+    return (
+        len(rows) == count and not rows.null_count and bool(np.array_equal(rows.to_numpy(), np.arange(count)))
+    )
 
 
 def _either(mask: pa.Array, this: pa.Array, other: pa.Array) -> pa.Array:

@@ -104,6 +104,15 @@ def to_sdtm(
             paths[kind][""] |= dict.fromkeys(more)
         staged = stage(found, paths, release, processes, progress)
         run.findings += staged.findings
+    with ThreadPoolExecutor(1) as pool:  # files are hashed while the tables are worked on
+        hashes = pool.submit(lambda: {source.name: source.sha256 for source in found})
+        plan = _plan(run, staged)
+        tables = _tables(run, plan, block_subjects)
+        return _conversion(run, plan, tables, hashes.result())
+
+
+def _plan(run: Run, staged: Staged) -> Plan:
+    """Return who is who, and where each record goes."""
     with run.step("identify"):
         staged, identities = with_every_patient(staged, identify(staged), run.study)
         run.findings += identities.findings
@@ -112,9 +121,7 @@ def to_sdtm(
         run.study = _with_products(run.study, staged)
     with run.step("route"):
         rowsets = _routed(run, staged, identities, subjects)
-    plan = Plan(run.study, staged, identities, subjects, rowsets)
-    tables = _tables(run, plan, block_subjects)
-    return _conversion(run, plan, tables)
+    return Plan(run.study, staged, identities, subjects, rowsets)
 
 
 def _with_products(study: Study, staged: Staged) -> Study:
@@ -304,7 +311,9 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
     return tables
 
 
-def _conversion(run: Run, plan: Plan, tables: Mapping[str, pa.Table]) -> Conversion:
+def _conversion(
+    run: Run, plan: Plan, tables: Mapping[str, pa.Table], inputs: Mapping[str, str]
+) -> Conversion:
     with run.step("describe"):
         found = datasets(tables)
         found = with_lengths(found, study_lengths(found))
@@ -320,7 +329,7 @@ def _conversion(run: Run, plan: Plan, tables: Mapping[str, pa.Table]) -> Convers
         elements=_elements(plan.staged.census),
         unmapped=run.unmapped.table(),
         findings=_ordered(run.findings, plan.staged.census),
-        inputs={source.name: source.sha256 for source in plan.staged.sources},
+        inputs=inputs,
         seconds=run.seconds,
     )
 
