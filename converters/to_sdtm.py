@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -394,6 +394,3 @@ def _unread_modifiers(census: Census) -> list[Finding]:
 
 
 UNREAD_MODIFIER = re.compile(r"\.modifierExtension(\[url=[^\]]*\])?$")
-
-
-Callback = Callable[[str, int, int], None]
