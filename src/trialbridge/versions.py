@@ -10,7 +10,7 @@ from functools import cache
 
 import msgspec
 
-from trialbridge.elements import Version, elements, resource_types
+from trialbridge.elements import Element, Version, elements, resource_types
 
 _REACTION = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/"
 _ELEMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-AdverseEvent."
@@ -62,6 +62,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
     },
     "Encounter": {"period": "actualPeriod", "class": "class[].coding[]"},
     "Medication": {"form": "doseForm"},
+    "QuestionnaireResponse": {"identifier": "identifier[]"},
     "Consent": {"dateTime": "date", "patient": "subject"},
 }
 
@@ -120,19 +121,25 @@ def differs(kind: str) -> bool:
 
 
 def sniff(kind: str, data: bytes, default: Version = "R4") -> Version:
-    """Return the release that knows most of the element names of a resource; `default` where several do.
+    """Return the release that most elements of a resource fit, by name and repetition; else `default`.
 
     Example:
         >>> sniff("AdverseEvent", b'{"resourceType":"AdverseEvent","code":{},"status":"completed"}')
         'R5'
+        >>> sniff("QuestionnaireResponse", b'{"identifier":[{"value":"1"}]}')
+        'R5'
     """
     try:
-        names = set(_KEYS.decode(data))
+        lists = {name: bytes(value).startswith(b"[") for name, value in _KEYS.decode(data).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return default
-    scores = {version: len(names & elements(kind, version).keys()) for version in _releases(kind)}
+    scores = {version: _fitting(elements(kind, version), lists) for version in _releases(kind)}
     best = max(scores.values(), default=0)
     return default if scores.get(default) == best else next(v for v, score in scores.items() if score == best)
+
+
+def _fitting(known: Mapping[str, Element], lists: Mapping[str, bool]) -> int:
+    return sum(name in known and known[name].many == repeats for name, repeats in lists.items())
 
 
 @cache

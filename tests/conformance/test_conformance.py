@@ -63,7 +63,7 @@ def test_no_two_cases_have_the_same_name() -> None:
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize(("suite", "case"), _cases())
+@pytest.mark.parametrize(("suite", "case"), list(_cases()))
 def test_case(suite: Suite, case: Case, tmp_path: Path) -> None:
     differences = list(_differences(case, _converted(suite, case, tmp_path)))
     assert not differences, "\n".join(["", case.title, *differences])
