@@ -104,7 +104,7 @@ def test_a_fault_of_the_program_is_no_finding(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(cli, "_settings", broken)
+    monkeypatch.setattr("trialbridge.commands.convert._settings", broken)
     with pytest.raises(SystemExit) as stop:
         main(["convert", str(SMALL), "--out", "out"])
     assert stop.value.code == cli.INTERNAL
@@ -132,7 +132,7 @@ def test_interruption_has_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_settings", interrupted)
+    monkeypatch.setattr("trialbridge.commands.convert._settings", interrupted)
     assert main(["convert", str(SMALL), "--out", "out"]) == 130
 
 

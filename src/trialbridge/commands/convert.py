@@ -1,0 +1,172 @@
+"""``trialbridge convert`` and ``trialbridge demo``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trialbridge.commands.outcome import Done, Json, console, installed_version, print_json, progress_bars
+from trialbridge.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from trialbridge.conversion import Conversion
+    from trialbridge.converters.report import Summary
+    from trialbridge.findings import Finding
+    from trialbridge.study import Study
+
+SAMPLE = "nct06737380"
+SAMPLE_INPUT = ("resources.zip", "bad_records.ndjson")
+
+
+class Target(StrEnum):
+    """What can be converted to."""
+
+    SDTM = "sdtm"
+
+
+class Units(StrEnum):
+    """Systems of standard units."""
+
+    SI = "SI"
+    CONVENTIONAL = "conventional"
+
+
+def convert(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT...", help="FHIR files, folders, NDJSON, .gz, .zip.")
+    ],
+    out: Annotated[Path, typer.Option(help="The run folder.")],
+    to: Annotated[Target, typer.Option(help="What to convert to.")] = Target.SDTM,
+    config: Annotated[
+        Path | None, typer.Option(metavar="study.toml", help="The settings of the study.")
+    ] = None,
+    study: Annotated[
+        str, typer.Option(help="The study, where the input names none; every Patient is a subject then.")
+    ] = "",
+    formats: Annotated[
+        str, typer.Option("--format", help="Besides xpt: dataset-json, parquet; with commas.")
+    ] = "xpt",
+    units: Annotated[Units | None, typer.Option(help="System of the standard units.")] = None,
+    ct: Annotated[str, typer.Option(help="Date of the controlled terminology.")] = "",
+    processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Convert FHIR to SDTM: transport files, define.xml, and the proof of every value."""
+    del to  # there is one target
+    settings = _settings(config, study, units, ct)
+    summary = _convert(inputs, settings, out, _formats(formats), processes=processes, force=force, json=json)
+    raise Done(summary.exit_code)
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to put the sample trial and its run.")] = Path(
+        "trialbridge-demo"
+    ),
+    json: Json = False,
+) -> None:
+    """Convert a shipped sample trial, and say what to open."""
+    from importlib.resources import as_file, files
+    from shutil import copytree
+
+    from trialbridge.converters.write_run import refuse_foreign
+    from trialbridge.study import read_study
+
+    given, run = out / "input", out / "output"
+    refuse_foreign(run)
+    with as_file(files("trialbridge.samples") / SAMPLE) as sample:
+        copytree(sample, given, dirs_exist_ok=True)
+    inputs = [given / name for name in SAMPLE_INPUT]
+    _convert(inputs, read_study(given / "study.toml"), run, ("xpt",), json=json)
+    raise Done(0)
+
+
+def _settings(config: Path | None, study: str, units: Units | None, ct: str) -> Study:
+    from trialbridge.standards import CT_VERSIONS
+    from trialbridge.study import Study, read_study
+
+    if ct and ct not in CT_VERSIONS:
+        raise ConfigurationError("--ct", f"{ct} is not one of {', '.join(CT_VERSIONS)}")
+    settings = read_study(config) if config else Study()
+    if study:
+        settings = replace(settings, id=study, every_patient=True)
+    if units:
+        settings = replace(settings, units=units.value)
+    return replace(settings, ct=ct) if ct else settings
+
+
+def _formats(text: str) -> tuple[str, ...]:
+    from trialbridge.converters.write_run import FORMATS
+
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    for name in names:
+        if name not in FORMATS:
+            raise ConfigurationError("--format", f"{name} is not one of {', '.join(FORMATS)}")
+    return names
+
+
+def _convert(
+    inputs: Sequence[Path],
+    settings: Study,
+    out: Path,
+    formats: Sequence[str],
+    *,
+    processes: int | None = None,
+    force: bool = False,
+    json: bool = False,
+) -> Summary:
+    from trialbridge.converters.report import show_run, to_json
+    from trialbridge.converters.to_sdtm import to_sdtm
+    from trialbridge.converters.write_run import header_date, refuse_foreign, write_run
+
+    if not force:
+        refuse_foreign(out)
+    with progress_bars() as progress:
+        conversion = to_sdtm(inputs, settings, processes=processes, progress=progress)
+        created = header_date(conversion)
+        summary = write_run(
+            conversion, out, created=created, inputs=inputs, formats=formats, describe=_describe, force=force
+        )
+    if json:
+        print_json(to_json(summary))
+    else:
+        show_run(summary, conversion, out, console())
+    return summary
+
+
+def _describe(conversion: Conversion, created: datetime, folder: Path) -> Sequence[Finding]:
+    """Write define.xml, its stylesheet and define.html, and return what is wrong with them."""
+    from trialbridge.define_xml.agreement import check_agreement
+    from trialbridge.define_xml.build import build_define
+    from trialbridge.define_xml.check import check_define
+    from trialbridge.define_xml.html import write_define_html
+    from trialbridge.define_xml.study import StudyDescription
+    from trialbridge.define_xml.write import copy_stylesheet, write_define
+
+    study = conversion.study
+    places = {name: name.partition(".") for name in study.permitted}
+    description = StudyDescription(
+        study_name=study.id,
+        description=study.title or study.id,
+        protocol_name=study.id,
+        created=created,
+        source_system_version=installed_version(),
+        sdtmig_version=study.sdtmig,
+        ct_version=study.ct,
+        permitted={(places[name][0], places[name][2]): values for name, values in study.permitted.items()},
+    )
+    define = build_define(description, conversion.datasets)
+    write_define(define, folder / "define.xml")
+    write_define_html(define, folder / "define.html")
+    copy_stylesheet(folder)
+    agreement = check_agreement(define, conversion.datasets, description.permitted)
+    return [*check_define(folder / "define.xml"), *agreement]

@@ -1,0 +1,23 @@
+"""``trialbridge version``."""
+
+from __future__ import annotations
+
+from trialbridge.commands.outcome import Json, console, installed_version, print_json
+
+
+def version(json: Json = False) -> None:
+    """Print the version, and those of the standards."""
+    from trialbridge.converters.report import to_json
+    from trialbridge.standards import CT_VERSIONS
+
+    facts = {
+        "trialbridge": installed_version(),
+        "SDTMIG": "3.4",
+        "SDTM CT": ", ".join(CT_VERSIONS),
+        "Define-XML": "2.1",
+    }
+    if json:
+        print_json(to_json(facts))
+    else:
+        for name, value in facts.items():
+            console().print(f"{name} {value}", highlight=False)
