@@ -10,12 +10,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from trialbridge.decisions import Decisions, read_decisions
 from trialbridge.errors import ConfigurationError
 from trialbridge.standards import CT_VERSIONS, DEFAULT_CT
 from trialbridge.vocabulary import Test, Vocabulary
 
 _KEYS: Mapping[str, Mapping[str, type]] = {
-    "study": {"id": str, "title": str, "sdtmig": str, "ct": str, "units": str, "products": list, "cut": str},
+    "study": {
+        "id": str,
+        "title": str,
+        "sdtmig": str,
+        "ct": str,
+        "units": str,
+        "products": list,
+        "cut": str,
+        "decisions": str,
+    },
     "subject": {"usubjid": str},
     "identifiers": {"study": str, "site": str, "subject": str},
     "patterns": {},
@@ -54,6 +64,7 @@ class Study:
         permitted: ``DM.ARM`` -> the values that the design allows.
         cut: Data cut-off date, for file headers; empty for the latest date in the input.
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
+        decisions: What people decided about codes and texts that no table knows.
         source: The file it was read from; empty for none.
     """
 
@@ -74,6 +85,7 @@ class Study:
     permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cut: str = ""
     every_patient: bool = False
+    decisions: Decisions = field(default_factory=Decisions)
     source: str = ""
 
     @cached_property
@@ -81,9 +93,8 @@ class Study:
         """The words of this study."""
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
         instruments = {name: own["category"] for name, own in self.questionnaires.items()}
-        return Vocabulary(
-            self.ct, self.units, tests, self.products | self.found_products, self.identifiers, instruments
-        )
+        products = self.products | self.found_products
+        return Vocabulary(self.ct, self.units, tests, products, self.identifiers, instruments, self.decisions)
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return every setting that changes what the data would give by itself, for the report."""
@@ -96,7 +107,12 @@ class Study:
         found += [(f"standard unit of {test}", unit) for test, unit in self.unit_of.items()]
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
         found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
-        named = {"USUBJID": self.usubjid, "study product": ", ".join(sorted(self.products))}
+        made = self.decisions
+        named = {
+            "USUBJID": self.usubjid,
+            "study product": ", ".join(sorted(self.products)),
+            "decisions": f"{len(made.made)} in {made.source} ({made.sha256})" if made.source else "",
+        }
         found += [(name, value) for name, value in named.items() if value]
         return [("unit system", self.units), ("terminology", self.ct), *found]
 
@@ -231,5 +247,11 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         questionnaires=data.get("questionnaires", {}),
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
+        decisions=_decisions(study.get("decisions", ""), source),
         source=source,
     )
+
+
+def _decisions(name: str, source: str) -> Decisions:
+    """Return the decisions of a file that lies beside the settings."""
+    return read_decisions(Path(source).parent / name) if name else Decisions()

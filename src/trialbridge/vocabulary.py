@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from trialbridge import crosswalks
+from trialbridge.decisions import QUALIFIERS, Decision, Decisions
 from trialbridge.errors import TermError
 from trialbridge.standards import DEFAULT_CT, codelist
 
@@ -17,7 +18,7 @@ NCIT_SYSTEMS = frozenset({NCIT, "http://ncimeta.nci.nih.gov", "urn:oid:2.16.840.
 UCUM = "http://unitsofmeasure.org"
 SNOMED = "http://snomed.info/sct"
 
-Basis = Literal["study", "loinc", ""]
+Basis = Literal["study", "decision", "loinc", ""]
 
 
 class Test(NamedTuple):
@@ -47,6 +48,7 @@ class Vocabulary:
         products: What names the study product: codes, references such as ``Medication/x``, or text.
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is meant.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> the study's category.
+        decisions: What people decided about codes and texts that no table knows.
     """
 
     ct: str = DEFAULT_CT
@@ -55,6 +57,7 @@ class Vocabulary:
     products: frozenset[str] = frozenset()
     identifiers: Mapping[str, str] = field(default_factory=dict)
     questionnaires: Mapping[str, str] = field(default_factory=dict)
+    decisions: Decisions = field(default_factory=Decisions)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
@@ -74,15 +77,34 @@ class Vocabulary:
             return None
         return term.submission_value if term else None
 
-    def test(self, codings: Sequence[tuple[str, str]], text: str = "") -> Test | None:
-        """Return what a test is in SDTM: the study's own word first, then LOINC; null where nobody knows."""
+    def test(self, codings: Sequence[tuple[str, str]], text: str = "", display: str = "") -> Test | None:
+        """Return what a test is in SDTM; null where nobody knows.
+
+        The study's own word comes first, then what people decided, then LOINC.
+
+        Args:
+            codings: System and code of each coding.
+            text: The printed name.
+            display: The name that the first coding prints, by which people decided where there is no other.
+        """
         for system, code in [*codings, ("", text)]:
             own = self.tests.get((system, code))
             if own is not None:
                 known = self._loinc(code) if system == LOINC else None
                 return (known or Test("", ""))._replace(**own, basis="study")
+        if decided := self.decisions.of_test(codings, text or display):
+            return self._decided(decided)
         return next(
             (test for system, code in codings if system == LOINC and (test := self._loinc(code))), None
+        )
+
+    def _decided(self, decision: Decision) -> Test | None:
+        if decision.leaves:
+            return None
+        known = self._loinc(decision.code) if decision.system == LOINC else None
+        said = {name: value for name in QUALIFIERS if (value := getattr(decision, name))}
+        return (known or Test("", ""))._replace(
+            domain=decision.target[0], testcd=decision.value, basis="decision", **said
         )
 
     def _loinc(self, code: str) -> Test | None:
