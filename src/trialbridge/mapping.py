@@ -58,6 +58,8 @@ class Domain:
         supp: QNAM -> supplemental qualifier.
         rows: The unit that becomes a record: the resource, its components too, or its answers.
         joins: Name -> the other resource; a path may start with ``name->``.
+        only: Path -> the codes of which a resource must hold one to be a record of this declaration; an empty
+            tuple asks for any value at all.
         excluded: Path -> code -> why such a resource is no record.
         fixed: Path -> what is written in every resource.
         companions: Path -> what is written beside another value of the same element.
@@ -75,6 +77,7 @@ class Domain:
     supp: Mapping[str, Supp] = field(default_factory=dict)
     rows: Rows = "resource"
     joins: Mapping[str, Join] = field(default_factory=dict)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, str] = field(default_factory=dict)
@@ -113,7 +116,8 @@ class Domain:
         """Return every path that is read, in order, without repetition."""
         paths = [path for _, rule in self.all_rules() for path in (*rule.paths, *rule.targets)]
         paths += [self.extension(name) for name in self.reversible()] + [self.extension("absent")]
-        paths += [join.path for join in self.joins.values()] + [*self.excluded, *self.fixed, *self.companions]
+        paths += [join.path for join in self.joins.values()]
+        paths += [*self.only, *self.excluded, *self.fixed, *self.companions]
         return dict.fromkeys(paths)
 
     def reversible(self) -> Iterator[str]:

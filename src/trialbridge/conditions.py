@@ -1,0 +1,58 @@
+"""Rules that hold only where another element has one of some codes: negation is said by a status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.columns import by_value, joined, split
+from trialbridge.rules import Cells, Leaves, Rule, Written
+from trialbridge.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A rule that holds only where an element has one of some codes, or only where it has none of them.
+
+    Attributes:
+        path: Path of the element.
+        codes: The codes that are meant.
+        rule: What holds then.
+        has: Whether the element must have one of the codes; else it must have none.
+
+    Example:
+        >>> from trialbridge.rules import At
+        >>> When("status", ("stopped",), At("statusReason[].text")).targets
+        ('statusReason[].text',)
+    """
+
+    path: str
+    codes: tuple[str, ...]
+    rule: Rule
+    has: bool = True
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The condition's path, and the paths of the rule."""
+        return (self.path, *self.rule.paths)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The places of the rule."""
+        return self.rule.targets
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return what the rule reads, where the condition holds."""
+        cells = self.rule.to_sdtm(leaves, vocabulary)
+        meant = by_value(joined(leaves(self.path)), self._meant).is_valid()
+        holds = meant if self.has else pc.invert(meant)
+        return Cells(pc.if_else(holds, cells.values, None), cells.which, pc.and_(holds, cells.lost))
+
+    def _meant(self, text: str) -> str | None:
+        return next((code for code in split(text) if code in self.codes), None)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return what the rule writes."""
+        return self.rule.to_fhir(column, vocabulary)
