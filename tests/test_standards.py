@@ -125,8 +125,8 @@ def test_package_data_stays_small() -> None:
 
 def test_importing_reads_no_table() -> None:
     code = (
-        "import sys, trialbridge.standards as s; from trialbridge.standards import guide, terminology as t;"
-        "assert not any(f.cache_info().currsize for f in (t._file, t._index, guide.ig_datasets));"
+        "import sys, trialbridge.standards as s; from trialbridge.standards import guide, stores as r;"
+        "assert not any(f.cache_info().currsize for f in (r._shipped, r._imported, guide.ig_datasets));"
         "assert not {'pandas', 'pyarrow', 'duckdb'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

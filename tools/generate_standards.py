@@ -13,10 +13,21 @@ import csv
 import gzip
 import hashlib
 import sys
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from trialbridge.standards.packing import (
+    CODELIST_COLUMNS,
+    TERM_COLUMNS,
+    CodelistRow,
+    TermRow,
+    codelist_rows,
+    gzip_member,
+    merge,
+    pack,
+    table,
+)
 
 TARGET = Path(__file__).resolve().parents[1] / "src" / "trialbridge" / "standards"
 
@@ -68,49 +79,6 @@ VARIABLE_COLUMNS = {
     "value_list": "Value List",
     "described_domain": "Described Value Domain(s)",
 }
-TERM_COLUMNS = ("codelist", "versions", "code", "submission_value", "synonyms", "preferred_term")
-CODELIST_COLUMNS = (
-    "version", "code", "name", "submission_value", "extensible", "terms", "paired",
-    "offset", "size", "start", "length",
-)  # fmt: skip
-
-# A member of the terminology file is closed when it holds this much: small enough to unpack for one codelist.
-MEMBER_BYTES = 64_000
-
-# What the name of a codelist of codes, or of their decodes, ends in.
-CODE_ENDINGS = (" Short Name", " Code")
-DECODE_ENDINGS = (" Long Name", " Name", "")
-
-
-class Term(NamedTuple):
-    """One term of one codelist: the same row in every version that has it so."""
-
-    codelist: str
-    code: str
-    submission_value: str
-    synonyms: str
-    preferred_term: str
-
-
-class Codelist(NamedTuple):
-    """One codelist of one version."""
-
-    code: str
-    name: str
-    submission_value: str
-    extensible: str
-
-
-class Place(NamedTuple):
-    """Where the terms of a codelist stand: bytes of the file, then bytes of the unpacked member."""
-
-    offset: int
-    size: int
-    start: int
-    length: int
-
-
-Version = dict[Codelist, list[Term]]
 
 
 def read_rows(folder: Path, source: Source) -> Iterator[dict[str, str]]:
@@ -120,11 +88,10 @@ def read_rows(folder: Path, source: Source) -> Iterator[dict[str, str]]:
     yield from csv.DictReader(text.splitlines())
 
 
-def table(sources: Iterable[Source], columns: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
-    """Return the bytes of a table: a first line that says where it is from, its columns, its rows."""
+def remark(sources: Iterable[Source]) -> str:
+    """Return the first line of a table, which says where it is from."""
     releases = "; ".join(dict.fromkeys(f"{source.release}, {source.origin}" for source in sources))
-    lines = [f"# {GENERATOR} from {releases}", "\t".join(columns), *("\t".join(row) for row in rows)]
-    return "".join(f"{line}\n" for line in lines).encode()
+    return f"# {GENERATOR} from {releases}"
 
 
 def dataset_rows(folder: Path) -> Iterator[tuple[str, ...]]:
@@ -140,19 +107,19 @@ def variable_rows(folder: Path) -> Iterator[tuple[str, ...]]:
         yield tuple(row[column] for column in VARIABLE_COLUMNS.values())
 
 
-def read_terminology(folder: Path) -> dict[str, Version]:
+def read_terminology(folder: Path) -> dict[str, dict[CodelistRow, list[TermRow]]]:
     """Return the codelists of each version with their terms."""
-    versions: dict[str, Version] = {}
+    versions: dict[str, dict[CodelistRow, list[TermRow]]] = {}
     for version, source in TERMINOLOGY.items():
         codelists = versions.setdefault(version, {})
         for row in read_rows(folder, source):
-            codelist = Codelist(
+            codelist = CodelistRow(
                 row["codelist_code"],
                 row["codelist_name"],
                 row["codelist_submission_value"],
                 row["extensible"],
             )
-            term = Term(
+            term = TermRow(
                 codelist.code,
                 row["term_code"],
                 row["submission_value"],
@@ -161,91 +128,6 @@ def read_terminology(folder: Path) -> dict[str, Version]:
             )
             codelists.setdefault(codelist, []).append(term)
     return versions
-
-
-def merge(versions: dict[str, Version]) -> dict[str, dict[Term, list[str]]]:
-    """Return the terms of each codelist with the versions that have them, in the order they are written.
-
-    Codelists go by name, which brings test codes beside test names: they compress well together.
-    """
-    found: dict[tuple[str, str], dict[Term, list[str]]] = {}
-    names = {codelist.code: codelist.name for version in versions.values() for codelist in version}
-    for version, codelists in versions.items():
-        for codelist, terms in codelists.items():
-            merged = found.setdefault((names[codelist.code], codelist.code), {})
-            for term in terms:
-                merged.setdefault(term, []).append(version)
-    return {code: merged for (_, code), merged in sorted(found.items())}
-
-
-def gzip_member(data: bytes) -> bytes:
-    """Return a gzip member without time and system, which Python's own writes differently per version."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    ends = zlib.crc32(data).to_bytes(4, "little") + len(data).to_bytes(4, "little")
-    return b"\x1f\x8b\x08\0\0\0\0\0\x02\xff" + packer.compress(data) + packer.flush() + ends
-
-
-def term_lines(terms: dict[Term, list[str]]) -> bytes:
-    """Return the lines of one codelist."""
-    ordered = sorted(terms.items(), key=lambda item: (item[0].submission_value, item[0], item[1]))
-    rows = ((term.codelist, " ".join(versions), *term[1:]) for term, versions in ordered)
-    return "".join("\t".join(row) + "\n" for row in rows).encode()
-
-
-def members(merged: dict[str, dict[Term, list[str]]]) -> Iterator[dict[str, bytes]]:
-    """Yield the codelists that share a member of the file."""
-    member: dict[str, bytes] = {}
-    for code, terms in merged.items():
-        member[code] = term_lines(terms)
-        if sum(map(len, member.values())) > MEMBER_BYTES:
-            yield member
-            member = {}
-    yield member
-
-
-def pack(merged: dict[str, dict[Term, list[str]]]) -> tuple[bytes, dict[str, Place]]:
-    """Return the terminology file, and the place of each codelist in it."""
-    packed = bytearray(gzip_member(table(TERMINOLOGY.values(), TERM_COLUMNS, ())))
-    places: dict[str, Place] = {}
-    for member in members(merged):
-        data = gzip_member(b"".join(member.values()))
-        start = 0
-        for code, lines in member.items():
-            places[code] = Place(len(packed), len(data), start, len(lines))
-            start += len(lines)
-        packed += data
-    return bytes(packed), places
-
-
-def stem(name: str, endings: tuple[str, ...]) -> str | None:
-    """Return the name of a codelist without its ending; none where it has another."""
-    return next((name.removesuffix(ending) for ending in endings if name.endswith(ending)), None)
-
-
-def pairs(version: Version) -> dict[str, str]:
-    """Return, per codelist, the one that holds the same concepts the other way: codes or their decodes."""
-    codes = {(stem(item.name, CODE_ENDINGS), concepts(terms)): item.code for item, terms in version.items()}
-    paired: dict[str, str] = {}
-    for codelist, terms in version.items():
-        other = codes.get((stem(codelist.name, DECODE_ENDINGS), concepts(terms)))
-        if other is not None and stem(codelist.name, CODE_ENDINGS) is None:
-            paired |= {codelist.code: other, other: codelist.code}
-    return paired
-
-
-def concepts(terms: list[Term]) -> frozenset[str]:
-    """Return the NCI codes of the terms of a codelist."""
-    return frozenset(term.code for term in terms)
-
-
-def codelist_rows(versions: dict[str, Version], places: dict[str, Place]) -> Iterator[tuple[str, ...]]:
-    """Yield the facts of each codelist of each version, with the place of its terms."""
-    for version, codelists in versions.items():
-        paired = pairs(codelists)
-        for codelist in sorted(codelists, key=lambda item: places[item.code]):
-            terms = codelists[codelist]
-            place = map(str, places[codelist.code])
-            yield version, *codelist, str(len(terms)), paired.get(codelist.code, ""), *place
 
 
 def source_rows(folder: Path) -> Iterator[tuple[str, ...]]:
@@ -257,14 +139,15 @@ def source_rows(folder: Path) -> Iterator[tuple[str, ...]]:
 def tables(folder: Path) -> dict[str, bytes]:
     """Return every generated file by name."""
     versions = read_terminology(folder)
-    terms, places = pack(merge(versions))
-    releases = TERMINOLOGY.values()
+    releases = remark(TERMINOLOGY.values())
+    head = gzip_member(table(releases, TERM_COLUMNS, ()))
+    terms, places = pack(merge(versions), len(head))
     return {
-        "_sdtmig_3_4_datasets.tsv": table((DATASETS,), DATASET_COLUMNS, dataset_rows(folder)),
-        "_sdtmig_3_4_variables.tsv": table((VARIABLES,), VARIABLE_COLUMNS, variable_rows(folder)),
+        "_sdtmig_3_4_datasets.tsv": table(remark((DATASETS,)), DATASET_COLUMNS, dataset_rows(folder)),
+        "_sdtmig_3_4_variables.tsv": table(remark((VARIABLES,)), VARIABLE_COLUMNS, variable_rows(folder)),
         "_codelists.tsv": table(releases, CODELIST_COLUMNS, codelist_rows(versions, places)),
-        "_terms.tsv.gz": terms,
-        "_sources.tsv": table(SOURCES, ("file", "release", "origin", "sha256"), source_rows(folder)),
+        "_terms.tsv.gz": head + terms,
+        "_sources.tsv": table(remark(SOURCES), ("file", "release", "origin", "sha256"), source_rows(folder)),
     }
 
 

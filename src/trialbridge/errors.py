@@ -52,6 +52,16 @@ class TermError(TrialbridgeError, LookupError):
 
 
 @dataclass
+class ReleaseError(TermError):
+    """There is no such release of controlled terminology; `known` are those that there are."""
+
+    known: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"there is no terminology {self.version}; there is {', '.join(self.known) or 'none'}"
+
+
+@dataclass
 class WriteError(TrialbridgeError, ValueError):
     """A dataset cannot be written without changing it: nothing is cut or replaced in silence.
 

@@ -7,12 +7,20 @@ notes nor definitions. Only ``keys.tsv`` is written by hand: the IG's tables do 
 from __future__ import annotations
 
 from trialbridge.standards.guide import DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
-from trialbridge.standards.terminology import (
+from trialbridge.standards.stores import (
     CT_VERSIONS,
     DEFAULT_CT,
     DEFINE_XML_CT,
-    Codelist,
     CodelistFacts,
+    Release,
+    ReleaseFacts,
+    data_folder,
+    package_of,
+    release,
+    releases,
+)
+from trialbridge.standards.terminology import (
+    Codelist,
     Term,
     code_of_test,
     codelist,
@@ -28,14 +36,20 @@ __all__ = [
     "Codelist",
     "CodelistFacts",
     "DatasetFacts",
+    "Release",
+    "ReleaseFacts",
     "Term",
     "VariableFacts",
     "code_of_test",
     "codelist",
     "codelists",
+    "data_folder",
     "ig_datasets",
     "ig_variables",
     "keys",
     "name_of_test",
+    "package_of",
     "paired",
+    "release",
+    "releases",
 ]

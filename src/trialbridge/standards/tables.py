@@ -12,13 +12,23 @@ def data(name: str) -> bytes:
 
 
 def rows(name: str) -> Iterator[list[str]]:
-    """Yield the rows of a shipped table, below its comments and its columns.
+    """Return the rows of a shipped table, below its comments and its columns.
 
     Example:
         >>> next(rows("keys.tsv"))
         ['AE', 'STUDYID USUBJID AEDECOD AETERM AESTDTC']
     """
-    lines = (line for line in data(name).decode().splitlines() if not line.startswith("#"))
+    return rows_of(data(name).decode())
+
+
+def rows_of(text: str) -> Iterator[list[str]]:
+    r"""Yield the rows of a table, below its comments and its columns.
+
+    Example:
+        >>> list(rows_of("# remark\ncolumn\tother\n1\t2\n"))
+        [['1', '2']]
+    """
+    lines = (line for line in text.splitlines() if not line.startswith("#"))
     next(lines)
     for line in lines:
         yield line.split("\t")

@@ -1,27 +1,18 @@
 """CDISC controlled terminology: its codelists, their terms, and which list decodes which.
 
-All versions stand in one compressed file; a codelist is unpacked when it is first asked for.
+A codelist is unpacked when it is first asked for.
 """
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property
 from typing import NamedTuple
 
 from trialbridge.errors import TermError
 from trialbridge.standards.guide import ig_datasets, ig_variables
-from trialbridge.standards.tables import data, rows
-
-CT_VERSIONS: tuple[str, ...] = ("2025-03-28", "2026-03-27")
-"""Releases of SDTM controlled terminology, oldest first."""
-
-DEFAULT_CT = "2026-03-27"
-
-DEFINE_XML_CT = "define-xml-2026-03-27"
-"""The release of Define-XML terminology, such as origins and observation classes."""
+from trialbridge.standards.stores import DEFAULT_CT, CodelistFacts, Entry, Store, store_of
 
 # Domains that have one codelist per instrument: what the names of those codelists end in.
 _INSTRUMENTS = {
@@ -45,26 +36,6 @@ class Term(NamedTuple):
     submission_value: str
     synonyms: tuple[str, ...]
     preferred_term: str
-
-
-class CodelistFacts(NamedTuple):
-    """What is known of a codelist without its terms.
-
-    Attributes:
-        code: NCI code.
-        name: Such as ``Laboratory Test Code``.
-        submission_value: Such as ``LBTESTCD``.
-        extensible: Whether a sponsor may add terms.
-        terms: How many terms it has.
-        paired: NCI code of the codelist with the same concepts, as names for codes or codes for names.
-    """
-
-    code: str
-    name: str
-    submission_value: str
-    extensible: bool
-    terms: int
-    paired: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +101,7 @@ def codelist(code_or_submission_value: str, ct: str = DEFAULT_CT) -> Codelist:
 
     Args:
         code_or_submission_value: Such as ``C66731`` or ``SEX``.
-        ct: One of `CT_VERSIONS`, or `DEFINE_XML_CT`.
+        ct: The name of a release, or what `release` returned for it.
 
     Raises:
         TermError: There is no such codelist, or no such version.
@@ -141,10 +112,10 @@ def codelist(code_or_submission_value: str, ct: str = DEFAULT_CT) -> Codelist:
         >>> codelist("UNIT").extensible
         True
     """
-    return _codelist(_entry(code_or_submission_value, ct).facts.code, ct)
+    store = store_of(ct)
+    return _codelist(store, _entry(store, code_or_submission_value).facts.code)
 
 
-@cache
 def codelists(ct: str = DEFAULT_CT) -> tuple[CodelistFacts, ...]:
     """Return what is known of every codelist, without its terms.
 
@@ -155,7 +126,7 @@ def codelists(ct: str = DEFAULT_CT) -> tuple[CodelistFacts, ...]:
         >>> [facts.name for facts in codelists() if facts.submission_value == "LBTESTCD"]
         ['Laboratory Test Code']
     """
-    return tuple({entry.facts.code: entry.facts for entry in _index(ct).values()}.values())
+    return store_of(ct).facts
 
 
 def paired(codelist_code: str, ct: str = DEFAULT_CT) -> str | None:
@@ -168,7 +139,7 @@ def paired(codelist_code: str, ct: str = DEFAULT_CT) -> str | None:
         >>> paired("C65047"), paired("C67154"), paired("C66731")
         ('C67154', 'C65047', None)
     """
-    return _entry(codelist_code, ct).facts.paired or None
+    return _entry(store_of(ct), codelist_code).facts.paired or None
 
 
 def name_of_test(variable: str, submission_value: str, ct: str = DEFAULT_CT) -> str | None:
@@ -189,7 +160,9 @@ def name_of_test(variable: str, submission_value: str, ct: str = DEFAULT_CT) -> 
         'EQ5D02-Mobility'
     """
     found = {
-        name for code in _codelists_of_tests(variable, ct) if (name := _decode(code, submission_value, ct))
+        name
+        for code in _codelists_of_tests(variable, store_of(ct))
+        if (name := _decode(code, submission_value, ct))
     }
     return found.pop() if len(found) == 1 else None
 
@@ -211,65 +184,27 @@ def code_of_test(variable: str, code: str, ct: str = DEFAULT_CT) -> str | None:
     """
     found = {
         term.submission_value
-        for name in _codelists_of_tests(variable, ct)
+        for name in _codelists_of_tests(variable, store_of(ct))
         if (term := codelist(name, ct).by_code(code))
     }
     return found.pop() if len(found) == 1 else None
 
 
-class _Entry(NamedTuple):
-    """A codelist, and where its terms stand: bytes of the file, then bytes of the unpacked member."""
-
-    facts: CodelistFacts
-    offset: int
-    size: int
-    start: int
-    length: int
-
-
-@cache
-def _index(ct: str) -> Mapping[str, _Entry]:
-    found: dict[str, _Entry] = {}
-    for version, code, name, value, extensible, terms, other, *place in rows("_codelists.tsv"):
-        if version == ct:
-            facts = CodelistFacts(code, name, value, extensible == "Y", int(terms), other)
-            found[code] = found[value] = _Entry(facts, *map(int, place))
-    if not found:
-        raise TermError("", "", ct)
-    return found
-
-
-def _entry(code_or_submission_value: str, ct: str) -> _Entry:
-    found = _index(ct).get(code_or_submission_value)
+def _entry(store: Store, code_or_submission_value: str) -> Entry:
+    found = store.entries.get(code_or_submission_value)
     if found is None:
-        raise TermError(code_or_submission_value, "", ct)
+        raise TermError(code_or_submission_value, "", store.name)
     return found
 
 
 @cache
-def _file() -> bytes:
-    return data("_terms.tsv.gz")
+def _codelist(store: Store, code: str) -> Codelist:
+    facts = store.entries[code].facts
+    return Codelist(*facts[:4], tuple(_term(*cells) for cells in store.lines(code)))
 
 
-@lru_cache(maxsize=8)
-def _member(offset: int, size: int) -> bytes:
-    return gzip.decompress(_file()[offset : offset + size])
-
-
-@cache
-def _codelist(code: str, ct: str) -> Codelist:
-    facts, offset, size, start, length = _index(ct)[code]
-    lines = _member(offset, size)[start : start + length].decode()
-    return Codelist(*facts[:4], tuple(_terms(lines, ct)))
-
-
-def _terms(lines: str, ct: str) -> Iterator[Term]:
-    for line in lines.splitlines():
-        _, versions, code, submission_value, synonyms, preferred_term = line.split("\t")
-        if ct in versions.split(" "):
-            yield Term(
-                code, submission_value, tuple(synonyms.split("; ")) if synonyms else (), preferred_term
-            )
+def _term(_: str, code: str, submission_value: str, synonyms: str, preferred_term: str) -> Term:
+    return Term(code, submission_value, tuple(synonyms.split("; ")) if synonyms else (), preferred_term)
 
 
 def _gather(pairs: Iterator[tuple[str, Term]]) -> Mapping[str, set[Term]]:
@@ -285,11 +220,10 @@ def _governed() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
-def _codelists_of_tests(variable: str, ct: str) -> tuple[str, ...]:
-    index = _index(ct)
-    of_guide = (code for code in _governed().get(variable, ()) if code in index)
+def _codelists_of_tests(variable: str, store: Store) -> tuple[str, ...]:
+    of_guide = (code for code in _governed().get(variable, ()) if code in store.entries)
     ending = _INSTRUMENTS.get(variable)
-    of_instruments = (facts.code for facts in codelists(ct) if ending and facts.name.endswith(ending))
+    of_instruments = (facts.code for facts in store.facts if ending and facts.name.endswith(ending))
     return (*of_guide, *of_instruments)
 
 
