@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.carriage import RECORD
 from trialbridge.columns import distinct
 from trialbridge.converters.build import Leaves, Struct, beside, build, columns_in, resources
 from trialbridge.converters.extract import Extractor
@@ -71,13 +72,20 @@ class Assembler:
         """Return what is compiled for a resource type."""
         return self.extractor.reader(kind, self.version)[0]
 
-    def assemble(self, leaves: Mapping[str, pa.Array], ids: pa.Array, subjects: pa.Array) -> Assembled:
+    def assemble(
+        self,
+        leaves: Mapping[str, pa.Array],
+        ids: pa.Array,
+        subjects: pa.Array,
+        parts: Sequence[msgspec.Raw | None] = (),
+    ) -> Assembled:
         """Return the resources that `leaves` make.
 
         Args:
             leaves: Path -> column, see `routing.to_leaves`.
             ids: The id of each record's resource.
             subjects: The id of each record's Patient; null where nobody is known.
+            parts: What the documented extension carries of each record; nothing for nothing at all.
         """
         groups: defaultdict[str, Columns] = defaultdict(dict)
         for text, column in leaves.items():
@@ -89,10 +97,18 @@ class Assembler:
         if (subject := self._subject("", self.domain.source)) is not None:
             groups[""][subject] = _references("Patient", subjects)
         if self.domain.rows == "item":
-            return self._responses(written, groups[""], ids)
+            return self._responses(written, groups[""], ids, parts)
         kind = self.domain.source
         made = resources(self.reader(kind).shape, self._leaves("", kind, groups[""], ids))
-        return Assembled([*written, Written(self.domain.source, made)], np.arange(len(ids)))
+        return self.extended(Assembled([*written, Written(kind, made)], np.arange(len(ids))), parts)
+
+    def extended(self, made: Assembled, parts: Sequence[msgspec.Raw | None]) -> Assembled:
+        """Return the same resources, the record's own with the documented extension."""
+        if not parts:
+            return made
+        *others, own = made.written
+        rows = [_extended(row, part) for row, part in zip(own.rows, parts, strict=True)]
+        return Assembled([*others, Written(own.kind, rows)], made.order)
 
     def _depth(self, name: str) -> int:
         heads = parse(self.domain.joins[name].path).heads
@@ -168,7 +184,13 @@ class Assembler:
         leaves = self._leaves(name, kind, some, ids.take(numbers.take(kept)))
         return [Written(kind, resources(self.reader(kind).shape, leaves))]
 
-    def _responses(self, written: Sequence[Written], columns: Columns, ids: pa.Array) -> Assembled:
+    def _responses(
+        self,
+        written: Sequence[Written],
+        columns: Columns,
+        ids: pa.Array,
+        parts: Sequence[msgspec.Raw | None],
+    ) -> Assembled:
         """Return one QuestionnaireResponse for all answers that share everything but the answer itself."""
         units = {text: column for text, column in columns.items() if parse(text).this}
         whole = {text: column for text, column in columns.items() if not parse(text).this}
@@ -182,6 +204,7 @@ class Assembler:
             self._leaves("", ITEM_ROW, units, rows=len(ids)),
             numbers.to_pylist(),
             len(made),
+            parts,
         )
         complete = [
             msgspec.structs.replace(one, item=nested) for one, nested in zip(made, items, strict=True)
@@ -194,7 +217,21 @@ def _belongs(text: str, name: str) -> bool:
     return parse(text).heads[-1:] == ((name,) if name else ())
 
 
-def _items(row: Shape, leaves: Leaves, numbers: Sequence[int], count: int) -> list[tuple[Struct, ...]]:
+def _extended(node: Struct, part: msgspec.Raw | None) -> Struct:
+    """Return a node with the documented extension beside its others."""
+    if part is None:
+        return node
+    known: tuple[Any, ...] = node.extension  # type: ignore[attr-defined]  # a Struct made at run time
+    return msgspec.structs.replace(node, extension=(*known, {"url": RECORD, "extension": part}))
+
+
+def _items(
+    row: Shape,
+    leaves: Leaves,
+    numbers: Sequence[int],
+    count: int,
+    carried: Sequence[msgspec.Raw | None],
+) -> list[tuple[Struct, ...]]:
     """Return the items of each response: an answered item, inside its group where it has one."""
     parts = {name: build(shape, leaves) for name, shape in row.singles.items()}
     item, answer, group = (
@@ -208,6 +245,8 @@ def _items(row: Shape, leaves: Leaves, numbers: Sequence[int], count: int) -> li
         one = lone if item is None or item[place] is position.empty else item[place]
         if answer is not None and answer[place] is not parts["answer"].default:
             one = msgspec.structs.replace(one, answer=(answer[place],))
+        if carried:
+            one = _extended(one, carried[place])
         around = None if group is None or group[place] is position.empty else group[place]
         nested = found[number]
         if around is None:

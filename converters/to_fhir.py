@@ -8,12 +8,14 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.carriage import extension_texts
 from trialbridge.columns import SEPARATOR, blank, by_value
-from trialbridge.converters.assemble import Assembler, Written, digest
+from trialbridge.converters.assemble import Assembled, Assembler, Written, digest
 from trialbridge.converters.build import Struct
 from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extraction, Extractor, Table
 from trialbridge.converters.identity import identify
@@ -28,6 +30,7 @@ from trialbridge.routing import carried, to_leaves
 from trialbridge.vocabulary import Vocabulary
 
 Cells = Mapping[str, pa.Array]
+Parts = Sequence[msgspec.Raw | None]
 BATCH = 256
 """Rows that are read in one go: few enough to stay in the processor's cache."""
 
@@ -68,8 +71,19 @@ def to_resources(domain: Domain, table: Cells, vocabulary: Vocabulary, version: 
         domain, table, _records(domain, _restaged(assembler, made.written), made.order, vocabulary)
     )
     if missing.columns:
-        made = assembler.assemble({**leaves, **missing.columns}, ids, subjects)
+        made = _carrying(
+            assembler, made, leaves, ids, subjects, extension_texts(missing.columns, frozenset())
+        )
     return Resources(made.written, made.order, missing.cells, missing.lost)
+
+
+def _carrying(
+    assembler: Assembler, made: Assembled, leaves: Cells, ids: pa.Array, subjects: pa.Array, parts: Parts
+) -> Assembled:
+    """Return the same resources with the documented extension; an answer gets it before it is nested."""
+    if assembler.domain.rows == "item":
+        return assembler.assemble(leaves, ids, subjects, parts)
+    return assembler.extended(made, parts)
 
 
 @lru_cache(maxsize=64)

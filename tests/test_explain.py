@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from trialbridge.carriage import RECORD
 from trialbridge.converters.describe_rule import describe
 from trialbridge.converters.explain import Cell, Explanation, explain
 from trialbridge.converters.extract import Extraction, Extractor
@@ -21,7 +22,7 @@ from trialbridge.converters.to_sdtm import to_sdtm
 from trialbridge.converters.write_run import header_date, write_run
 from trialbridge.errors import ConfigurationError, ReadError
 from trialbridge.findings import Finding
-from trialbridge.mapping import EXTENSION, alternatives
+from trialbridge.mapping import alternatives
 from trialbridge.paths import parse
 from trialbridge.registry import all_declarations, paths_by_type
 from trialbridge.study import Study
@@ -305,10 +306,11 @@ def _plain(cells: list[str | None]) -> list[str | None]:
 
 def test_the_extension_is_named_where_it_gave_the_value(tmp_path: Path) -> None:
     source = tmp_path / "study.ndjson"
-    carried = f'"extension":[{{"url":"{EXTENSION}AESEV","valueString":"LIFE THREATENING"}}],'
+    part = '{"url":"AESEV","valueString":"LIFE THREATENING"}'
+    carried = f'"extension":[{{"url":"{RECORD}","extension":[{part}]}}],'
     source.write_text(SMALL.read_text().replace('"id":"a1",', f'"id":"a1",{carried}'))
     conversion = to_sdtm([source])
     write_run(conversion, tmp_path / "out", created=header_date(conversion), inputs=[source])
     cell = _cell(explain(tmp_path / "out", "AE", "1", "AESEV"))
     assert (cell.value, cell.how) == ("LIFE THREATENING", "extension")
-    assert cell.found == [("AdverseEvent.extension[0].valueString", "LIFE THREATENING")]
+    assert cell.found == [("AdverseEvent.extension[0].extension[0].valueString", "LIFE THREATENING")]

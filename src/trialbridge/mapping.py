@@ -12,17 +12,13 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.carriage import ABSENT, extension_path, extension_paths, read_extension
+from trialbridge.columns import blank
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
 from trialbridge.rules import Cells, Const, Leaves, OneOf, OneWay, Rule
 from trialbridge.standards import ig_variables
 from trialbridge.vocabulary import Vocabulary
-
-EXTENSION = "urn:trialbridge:sdtm:"
-"""The documented extension: this and the variable's name is its ``url``, the value is its ``valueString``."""
-
-ABSENT = f"{EXTENSION}absent"
-"""Names the variables that are blank although an element could be read as a value of them."""
 
 FROM_EXTENSION = 255
 """The number of the extension among the alternatives of every rule."""
@@ -115,7 +111,7 @@ class Domain:
     def paths(self) -> dict[str, None]:
         """Return every path that is read, in order, without repetition."""
         paths = [path for _, rule in self.all_rules() for path in (*rule.paths, *rule.targets)]
-        paths += [self.extension(name) for name in self.reversible()] + [self.extension("absent")]
+        paths += extension_paths(self.rows)
         paths += [join.path for join in self.joins.values()]
         paths += [*self.only, *self.excluded, *self.fixed, *self.companions]
         return dict.fromkeys(paths)
@@ -128,8 +124,7 @@ class Domain:
 
     def extension(self, name: str) -> str:
         """Return the path of the extension that carries a variable."""
-        place = {"resource": "", "component": "$this.", "item": "$this.item."}[self.rows]
-        return f"{place}extension[url={EXTENSION}{name}].valueString"
+        return extension_path(self.rows, name)
 
 
 class Records(NamedTuple):
@@ -143,11 +138,11 @@ class Records(NamedTuple):
 def to_records(domain: Domain, leaves: Leaves, vocabulary: Vocabulary) -> Records:
     """Return the SDTM columns of `leaves`, by every rule of `domain`; derived variables are null as yet."""
     records = Records({}, {}, {})
-    absent = leaves(domain.extension("absent"))
+    carried = read_extension(domain.rows, leaves)
     for name, rule in domain.all_rules():
         cells = rule.to_sdtm(leaves, vocabulary)
-        if not isinstance(rule, OneWay | Const):
-            cells = _with_extension(cells, leaves(domain.extension(name)), absent, name)
+        if carried and not isinstance(rule, OneWay | Const):
+            cells = _with_extension(cells, carried, name)
         records.values[name] = cells.values
         records.lost[name] = cells.lost
         if cells.which is not None:
@@ -155,13 +150,13 @@ def to_records(domain: Domain, leaves: Leaves, vocabulary: Vocabulary) -> Record
     return records
 
 
-def _with_extension(cells: Cells, carried: pa.Array, absent: pa.Array, name: str) -> Cells:
-    if carried.null_count == len(carried) and absent.null_count == len(absent):
-        return cells
+def _with_extension(cells: Cells, carried: Mapping[str, pa.Array], name: str) -> Cells:
+    nothing = blank(len(cells.values))
+    whole, absent = carried.get(name, nothing), carried.get(ABSENT, nothing)
     which = cells.which if cells.which is not None else pc.if_else(cells.values.is_valid(), 0, None)
-    which = pc.if_else(carried.is_valid(), FROM_EXTENSION, which).cast(pa.uint8())
+    which = pc.if_else(whole.is_valid(), FROM_EXTENSION, which).cast(pa.uint8())
     blanked = pc.fill_null(pc.match_substring_regex(absent, f"(^| ){name}( |$)"), False)  # noqa: FBT003
-    values = pc.if_else(blanked, None, pc.coalesce(carried, cells.values))
+    values = pc.if_else(blanked, None, pc.coalesce(whole, cells.values))
     return Cells(values, pc.if_else(blanked, None, which), pc.and_(cells.lost, values.is_null()))
 
 

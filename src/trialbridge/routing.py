@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.carriage import ABSENT
 from trialbridge.codecs import DateTime
 from trialbridge.columns import blank
 from trialbridge.elements import Element, Version
@@ -186,7 +187,7 @@ class Carried(NamedTuple):
     """What the extension has to carry.
 
     Attributes:
-        columns: Path of the extension -> its values.
+        columns: Part of the extension -> its values.
         cells: Variable -> how many of its cells are carried, or said to be absent.
         lost: Variable -> how many of its cells no FHIR string can hold: control characters, blanks alone.
     """
@@ -215,12 +216,12 @@ def carried(domain: Domain, table: Table, read: Table) -> Carried:
         column = pc.if_else(legal("string", missing), missing, None)
         blanked = pc.and_(differs, pc.and_(column.is_null(), known.is_valid()))
         absent.append(pc.if_else(blanked, name, None))
-        columns[domain.extension(name)] = column
+        columns[name] = column
         cells[name] = len(column) - column.null_count + pc.sum(blanked).as_py()
         lost[name] = column.null_count - missing.null_count
-    columns[domain.extension("absent")] = _listed(absent)
+    columns[ABSENT] = _listed(absent)
     return Carried(
-        {path: values for path, values in columns.items() if values.null_count < len(values)},
+        {part: values for part, values in columns.items() if values.null_count < len(values)},
         {name: count for name, count in cells.items() if count},
         {name: count for name, count in lost.items() if count},
     )

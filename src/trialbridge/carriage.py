@@ -1,0 +1,132 @@
+"""The documented extension: what of an SDTM record no FHIR element holds, one part a variable.
+
+::
+
+    {"url": "urn:trialbridge:sdtm", "extension": [
+        {"url": "LBSEQ", "valueDecimal": 1},
+        {"url": "LBSTRESC", "valueString": "5.4"}]}
+
+It stands in the resource, or in the answered item, that the record became. Any variable can be read from it,
+also one that no mapping knows. Four parts are no variables: see `ABSENT`, `BASIS`, `DATASET` and `ROW`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.columns import blank
+from trialbridge.rules import Leaves
+
+RECORD = "urn:trialbridge:sdtm"
+"""The ``url`` of the extension; those of its parts are the names of variables."""
+
+ABSENT = "absent"
+"""Names the variables that are blank although an element could be read as a value of them."""
+
+DATASET = "dataset"
+"""Names the dataset that the record is of."""
+
+ROW = "row"
+"""Numbers the record in its dataset, from 1."""
+
+BASIS = "basis"
+"""Digest of what the elements say; another one later shows that somebody has changed the resource."""
+
+PLACES: Mapping[str, str] = {"resource": "", "component": "$this.", "item": "$this.item."}
+"""Unit of a record -> where its extension stands."""
+
+_PARTS = ("url", "valueString", "valueDecimal")
+
+
+def extension_path(rows: str, name: str) -> str:
+    """Return the path of the part that carries a variable.
+
+    Example:
+        >>> extension_path("resource", "AESEQ")
+        'extension[url=urn:trialbridge:sdtm].extension[url=AESEQ].valueString'
+    """
+    return f"{PLACES[rows]}extension[url={RECORD}].extension[url={name}].valueString"
+
+
+def extension_paths(rows: str) -> tuple[str, ...]:
+    """Return the paths that read every part, whatever it is called."""
+    return tuple(f"{PLACES[rows]}extension[url={RECORD}].extension[*].{part}" for part in _PARTS)
+
+
+def read_extension(rows: str, leaves: Leaves) -> dict[str, pa.Array]:
+    """Return part -> column of text, of every part that any record has."""
+    key = f"extension {rows}"
+    if key not in leaves.memo:
+        leaves.memo[key] = _read(leaves.rows, *map(leaves, extension_paths(rows)))
+    found: dict[str, pa.Array] = leaves.memo[key]
+    return found
+
+
+def numbers_in(rows: str, leaves: Leaves) -> frozenset[str]:
+    """Return the parts that hold numbers alone, as numbers."""
+    urls, texts, _ = map(leaves, extension_paths(rows))
+    if urls.null_count == len(urls):
+        return frozenset()
+    names = urls.flatten()
+    as_text = names.filter(_cells(texts, len(names)).is_valid())
+    return frozenset(pc.unique(names).drop_null().to_pylist()) - set(pc.unique(as_text).to_pylist())
+
+
+def _read(rows: int, urls: pa.Array, texts: pa.Array, numbers: pa.Array) -> dict[str, pa.Array]:
+    if urls.null_count == len(urls):
+        return {}
+    names = urls.flatten().dictionary_encode()
+    cells = pc.coalesce(_cells(texts, len(names)), _cells(numbers, len(names)))
+    whose = np.repeat(np.arange(rows), pc.fill_null(pc.list_value_length(urls), 0).to_numpy())
+    codes = pc.fill_null(names.indices, -1).to_numpy()
+    found = {}
+    for code, name in enumerate(names.dictionary.to_pylist()):
+        here = np.flatnonzero(codes == code)[::-1]  # of two parts with one name, the first counts
+        place = np.full(rows, -1)
+        place[whose[here]] = here
+        found[name] = cells.take(pa.array(place, mask=place < 0))
+    return found
+
+
+def _cells(lists: pa.Array, count: int) -> pa.Array:
+    return lists.flatten() if pa.types.is_list(lists.type) and lists.null_count < len(lists) else blank(count)
+
+
+def extension_texts(columns: Mapping[str, pa.Array], numeric: frozenset[str]) -> list[msgspec.Raw | None]:
+    """Return the parts of each record as JSON; null where nothing is carried.
+
+    Args:
+        columns: Part -> column of text; a null is left out.
+        numeric: The variables that are numbers.
+    """
+    pieces = [_pieces(name, column, numeric=name in numeric) for name, column in columns.items()]
+    if not pieces:
+        return []
+    whole = pc.utf8_rtrim(pc.binary_join_element_wise(*pieces, ""), ",")
+    return [msgspec.Raw(f"[{text}]".encode()) if text else None for text in whole.to_pylist()]
+
+
+def _pieces(name: str, column: pa.Array, *, numeric: bool) -> pa.Array:
+    start = f'{{"url":"{name}",'
+    text = pc.binary_join_element_wise(f'{start}"valueString":"', _escaped(column), '"},', "")
+    if numeric:
+        number = pc.match_substring_regex(column, DECIMAL)
+        plain = pc.binary_join_element_wise(f'{start}"valueDecimal":', column, "},", "")
+        text = pc.if_else(number, plain, text)
+    return pc.fill_null(text, "")
+
+
+DECIMAL = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
+_ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
+
+
+def _escaped(column: pa.Array) -> pa.Array:
+    for character, escape in _ESCAPES:
+        if pc.any(pc.match_substring(column, character)).as_py():
+            column = pc.replace_substring(column, character, escape)
+    return column
