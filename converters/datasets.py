@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from trialbridge.converters.derive import METHODS
 from trialbridge.converters.stage import column
-from trialbridge.mapping import Domain
+from trialbridge.encoded import NAMES, Encoded
+from trialbridge.mapping import Domain, alternatives
 from trialbridge.model import Dataset, Variable
 from trialbridge.registry import declarations
 from trialbridge.rules import Const, OneWay
@@ -111,12 +112,19 @@ def _variable(code: str, facts: VariableFacts, values: pa.Array) -> Variable:
         kind,
         role=facts.role,
         core=facts.core,
-        codelists=facts.codelists,
+        codelists=_codelists(code, facts, values),
         origin=origin if values.null_count < len(values) else "Not Available",
         source=source if values.null_count < len(values) else "Sponsor",
         method=method,
         comment=_explanation(code, facts.name, values),
     )
+
+
+def _codelists(code: str, facts: VariableFacts, values: pa.Array) -> tuple[str, ...]:
+    """Return the codelists of a variable; a licensed dictionary counts as one, where it gave a value."""
+    rule = declarations(code)[0].rules.get(facts.name)
+    coded = alternatives(rule)[0] if rule and values.null_count < len(values) else None
+    return (NAMES[coded.dictionary],) if isinstance(coded, Encoded) else facts.codelists
 
 
 def _origin(code: str, name: str) -> tuple[str, str, str]:
@@ -133,6 +141,8 @@ def _origin(code: str, name: str) -> tuple[str, str, str]:
         sentence = rule.why.removeprefix("derived: ")
         return "Derived", "Sponsor", sentence[0].upper() + sentence[1:] + "."
     if rule is None or isinstance(rule, Const | OneWay | Tested | TestName) or name.endswith("TESTCD"):
+        return "Assigned", "Sponsor", ""
+    if isinstance(alternatives(rule)[0], Encoded):
         return "Assigned", "Sponsor", ""
     return "Collected", domain.source_of, ""
 

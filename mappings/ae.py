@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Flag
 from trialbridge.coded import Coded
+from trialbridge.encoded import Named, meddra_first, meddra_variables
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.matching import Matching
 from trialbridge.results import Without
@@ -50,9 +51,8 @@ GRADES = Codes(
 )
 ONGOING = Codes({"ongoing": "ONGOING", "C49494": "ONGOING"}, preferred={"ONGOING": "ongoing"}, partial=True)
 WITHDRAWN = {"entered-in-error": "entered in error: the sender withdraws it"}
-CODED_BY_SPONSOR = OneWay(
-    "a coding does not say its MedDRA level: coded by the sponsor with its own dictionary"
-)
+CODED = meddra_variables("AE", "event", "condition->code")
+"""By the user's own MedDRA, for a coding says neither its level nor what stands above it; blank without."""
 
 
 def criterion(code: str, *named: str, otherwise: tuple[Rule, ...] = ()) -> OneOf:
@@ -127,7 +127,7 @@ AE = Domain(
         "status": WITHDRAWN,
         f"modifierExtension[url={BACKPORT}/status].valueCode": WITHDRAWN,
     },
-    first=("AEENDTC",),
+    first=("AEENDTC", *meddra_first("AE")),
     fixed={"actuality": "actual"},
     companions={"suspectEntity[].instance.display": "study product"},
     rules={
@@ -143,25 +143,27 @@ AE = Domain(
             Read(At("event.coding[].display")),
             Read(At("condition->code.text")),
             Read(At("condition->code.coding[].display")),
+            Read(Named("event")),
+            Read(Named("condition->code")),
         ),
         # Synonym qualifiers
-        "AELLT": CODED_BY_SPONSOR,
-        "AELLTCD": CODED_BY_SPONSOR,
-        "AEDECOD": CODED_BY_SPONSOR,
-        "AEPTCD": CODED_BY_SPONSOR,
-        "AEHLT": CODED_BY_SPONSOR,
-        "AEHLTCD": CODED_BY_SPONSOR,
-        "AEHLGT": CODED_BY_SPONSOR,
-        "AEHLGTCD": CODED_BY_SPONSOR,
+        "AELLT": CODED["AELLT"],
+        "AELLTCD": CODED["AELLTCD"],
+        "AEDECOD": CODED["AEDECOD"],
+        "AEPTCD": CODED["AEPTCD"],
+        "AEHLT": CODED["AEHLT"],
+        "AEHLTCD": CODED["AEHLTCD"],
+        "AEHLGT": CODED["AEHLGT"],
+        "AEHLGTCD": CODED["AEHLGTCD"],
         "AECAT": OneOf(
             At("category[].text"),
             Read(At("category[].coding[].display")),
             Read(At("category[].coding[].code")),
         ),
-        "AEBODSYS": CODED_BY_SPONSOR,
-        "AEBDSYCD": CODED_BY_SPONSOR,
-        "AESOC": CODED_BY_SPONSOR,
-        "AESOCCD": CODED_BY_SPONSOR,
+        "AEBODSYS": CODED["AEBODSYS"],
+        "AEBDSYCD": CODED["AEBDSYCD"],
+        "AESOC": CODED["AESOC"],
+        "AESOCCD": CODED["AESOCCD"],
         # Record qualifiers
         "AELOC": OneOf(Read(Coded("condition->bodySite[]", "LOC", "body_site"))),
         "AESEV": OneOf(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trialbridge.decisions import Decisions, read_decisions
+from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
 from trialbridge.errors import ConfigurationError
 from trialbridge.standards import CT_VERSIONS, DEFAULT_CT
 from trialbridge.vocabulary import Test, Vocabulary
@@ -34,6 +35,14 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "arms": {},
     "questionnaires": {},
     "permitted": {},
+    "dictionaries": {
+        "meddra": str,
+        "whodrug": str,
+        "snomed": str,
+        "autocode": str,
+        "versions": dict,
+        "terms": dict,
+    },
 }
 _CODE_FIELDS = tuple(name for name in Test._fields if name != "basis")
 _CODE_WORDS = ", ".join(_CODE_FIELDS)
@@ -65,6 +74,7 @@ class Study:
         cut: Data cut-off date, for file headers; empty for the latest date in the input.
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
         decisions: What people decided about codes and texts that no table knows.
+        dictionaries: The user's own licensed dictionaries.
         source: The file it was read from; empty for none.
     """
 
@@ -86,6 +96,7 @@ class Study:
     cut: str = ""
     every_patient: bool = False
     decisions: Decisions = field(default_factory=Decisions)
+    dictionaries: Dictionaries = field(default_factory=Dictionaries)
     source: str = ""
 
     @cached_property
@@ -94,7 +105,16 @@ class Study:
         tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
         instruments = {name: own["category"] for name, own in self.questionnaires.items()}
         products = self.products | self.found_products
-        return Vocabulary(self.ct, self.units, tests, products, self.identifiers, instruments, self.decisions)
+        return Vocabulary(
+            self.ct,
+            self.units,
+            tests,
+            products,
+            self.identifiers,
+            instruments,
+            self.decisions,
+            self.dictionaries,
+        )
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return every setting that changes what the data would give by itself, for the report."""
@@ -114,6 +134,7 @@ class Study:
             "decisions": f"{len(made.made)} in {made.source} ({made.sha256})" if made.source else "",
         }
         found += [(name, value) for name, value in named.items() if value]
+        found += [(f"dictionary {name}", said) for name, said in self.dictionaries.overrides()]
         return [("unit system", self.units), ("terminology", self.ct), *found]
 
 
@@ -158,7 +179,12 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
     for section, keys in _KEYS.items():
         if keys and isinstance(data.get(section), dict):
             problems += _key_problems(section, keys, data[section])
-    return problems or [*_value_problems(data), *_code_problems(data), *_variable_problems(data)]
+    return problems or [
+        *_value_problems(data),
+        *_code_problems(data),
+        *_variable_problems(data),
+        *dictionary_problems(data.get("dictionaries", {})),
+    ]
 
 
 def _key_problems(section: str, keys: Mapping[str, type], table: Mapping[str, Any]) -> list[str]:
@@ -248,6 +274,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
         decisions=_decisions(study.get("decisions", ""), source),
+        dictionaries=dictionaries_of(data.get("dictionaries", {}), str(Path(source).parent)),
         source=source,
     )
 

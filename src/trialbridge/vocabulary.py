@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from trialbridge import crosswalks
 from trialbridge.decisions import QUALIFIERS, Decision, Decisions
+from trialbridge.dictionaries import Dictionaries
 from trialbridge.errors import TermError
 from trialbridge.standards import DEFAULT_CT, codelist
 
@@ -49,6 +50,7 @@ class Vocabulary:
         identifiers: ``study``, ``site`` or ``subject`` -> the system of the identifier that is meant.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> the study's category.
         decisions: What people decided about codes and texts that no table knows.
+        dictionaries: The user's own licensed dictionaries.
     """
 
     ct: str = DEFAULT_CT
@@ -58,6 +60,7 @@ class Vocabulary:
     identifiers: Mapping[str, str] = field(default_factory=dict)
     questionnaires: Mapping[str, str] = field(default_factory=dict)
     decisions: Decisions = field(default_factory=Decisions)
+    dictionaries: Dictionaries = field(default_factory=Dictionaries)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""

@@ -163,6 +163,7 @@ def _describe(conversion: Conversion, created: datetime, folder: Path) -> Sequen
         sdtmig_version=study.sdtmig,
         ct_version=study.ct,
         permitted={(places[name][0], places[name][2]): values for name, values in study.permitted.items()},
+        dictionaries=dict(study.dictionaries.in_use()),
     )
     define = build_define(description, conversion.datasets)
     write_define(define, folder / "define.xml")
