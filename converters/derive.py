@@ -18,6 +18,7 @@ from trialbridge.converters.derive_result import derive_reference_indicator, der
 from trialbridge.converters.derive_sequence import derive_sequence
 from trialbridge.converters.derive_subject import derive_age, derive_death_flag
 from trialbridge.converters.derive_timing import derive_dtc_check, derive_study_day
+from trialbridge.converters.plausibility import check_plausible
 from trialbridge.findings import Finding
 
 DERIVATIONS: tuple[Derivation, ...] = (
@@ -29,6 +30,7 @@ DERIVATIONS: tuple[Derivation, ...] = (
     derive_standard_result,
     derive_reference_indicator,
     derive_last_before_exposure,
+    check_plausible,
 )
 """Each takes a table in its total order, and gives it back with more in it."""
 

@@ -21,16 +21,28 @@ Codes: TypeAlias = tuple[Numbers, pa.Array]
 MOST_CODES = 2**62
 SEVERITIES = {
     "age-undecided": Severity.NOTICE,
+    "blfl-contradicts": Severity.NOTICE,
     "date-form": Severity.WARNING,
     "date-impossible": Severity.WARNING,
     "date-order": Severity.WARNING,
+    "element-order": Severity.WARNING,
+    "epoch-contradicts": Severity.NOTICE,
     "lobxfl-contradicts": Severity.NOTICE,
     "nrind-contradicts": Severity.WARNING,
+    "range-implausible": Severity.WARNING,
+    "range-reversed": Severity.WARNING,
     "sequence-renumbered": Severity.WARNING,
     "study-day-contradicts": Severity.WARNING,
+    "timepoint-unknown": Severity.NOTICE,
     "unit-missing": Severity.WARNING,
     "unit-no-standard": Severity.WARNING,
+    "unit-other-property": Severity.NOTICE,
     "unit-property": Severity.WARNING,
+    "visit-ambiguous": Severity.WARNING,
+    "visit-contradicts": Severity.WARNING,
+    "visit-missed": Severity.NOTICE,
+    "visit-unassigned": Severity.NOTICE,
+    "value-implausible": Severity.WARNING,
 }
 """Every rule that a derivation may report by, and how much it matters."""
 

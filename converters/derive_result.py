@@ -33,7 +33,7 @@ FAULTS = {
     "unit-property": "{unit} of {test} cannot be converted to {target}",
 }
 
-OF_THE_STUDY = frozenset(FAULTS)
+OF_THE_STUDY = frozenset({*FAULTS, "range-implausible", "range-reversed", "unit-other-property"})
 """The rules whose findings are of a test in the whole study: one each, with the first record as its place."""
 
 
