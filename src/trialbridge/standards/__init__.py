@@ -6,7 +6,9 @@ notes nor definitions. Only ``keys.tsv`` is written by hand: the IG's tables do 
 
 from __future__ import annotations
 
+from trialbridge.standards.changes import Change, Retirement, Successor, changes, retirement, successors
 from trialbridge.standards.guide import DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
+from trialbridge.standards.search import Hit, lookup, parts
 from trialbridge.standards.stores import (
     CT_VERSIONS,
     DEFAULT_CT,
@@ -33,13 +35,18 @@ __all__ = [
     "CT_VERSIONS",
     "DEFAULT_CT",
     "DEFINE_XML_CT",
+    "Change",
     "Codelist",
     "CodelistFacts",
     "DatasetFacts",
+    "Hit",
     "Release",
     "ReleaseFacts",
+    "Retirement",
+    "Successor",
     "Term",
     "VariableFacts",
+    "changes",
     "code_of_test",
     "codelist",
     "codelists",
@@ -47,9 +54,13 @@ __all__ = [
     "ig_datasets",
     "ig_variables",
     "keys",
+    "lookup",
     "name_of_test",
     "package_of",
     "paired",
+    "parts",
     "release",
     "releases",
+    "retirement",
+    "successors",
 ]
