@@ -246,9 +246,9 @@ def fillers(place: Position) -> tuple[Filler, ...]:
 def _filler(place: Position, members: Sequence[Element]) -> Filler | None:
     """Return the filler of a group; none for a bare value, which nothing can say to be unknown."""
     names = frozenset(member.name for member in members)
-    code = REQUIRED[place.version].get(place.type, {}).get(members[0].name)
-    if code is not None:
-        return Filler(members[0].name, _typed(place, members[0], f'"{code}"'.encode()), names)
+    codes = REQUIRED[place.version].get(place.type, {})
+    for member in (one for one in members if one.name in codes):
+        return Filler(member.name, _typed(place, member, f'"{codes[member.name]}"'.encode()), names)
     compound = next((member for member in members if wire(member) == "complex"), None)
     return compound and Filler(compound.name, _typed(place, compound, UNKNOWN), names)
 

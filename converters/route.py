@@ -24,8 +24,8 @@ CATEGORIES = {"laboratory": "LB", "vital-signs": "VS", "survey": "QS"}
 
 NO_CODE = "no table says which SDTM test this is"
 NO_DOMAIN = "neither its code nor its category says which domain this Observation belongs to"
+NOT_WANTED = "no domain takes a resource of this kind"
 NO_VALUE = "it has no value and gives no reason for its absence"
-NOT_PRODUCT = "not the study product, and concomitant medication has no mapping yet"
 MEDICATION_ABSENT = "its Medication is not in the input: nothing says whether it is the study product"
 PRODUCT_UNKNOWN = "the study product is not known: name it under [study] products in the study configuration"
 REPEATED = "repeats an answer of the QuestionnaireResponse that it was derived from"
@@ -52,7 +52,7 @@ def route(
     kind: str, live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
     """Return where the rows `live` of the resources of type `kind` go."""
-    found = [one for code in DOMAINS for one in declarations(code) if one.source == kind]
+    found = [one for code in DOMAINS if code != "DM" for one in declarations(code) if one.source == kind]
     if not found:
         return Routed(reasons={int(row): f"{kind} has no mapping yet" for row in live})
     return ROUTES.get(kind, _straight)(found, live, staged, identities, vocabulary)
@@ -65,14 +65,31 @@ def _straight(
     identities: Identities,  # noqa: ARG001 -- a route
     vocabulary: Vocabulary,  # noqa: ARG001 -- a route
 ) -> Routed:
-    """Every resource of this type belongs to its one domain."""
-    domain = found[0]
+    """Every resource goes to the first declaration of its type that takes such a one."""
     routed = Routed()
-    rowset = _whole(live) if domain.rows == "resource" else _parts(domain, live, staged)
-    routed.rowsets.append((domain, rowset))
-    without = np.setdiff1d(live, rowset.base.to_numpy())
-    routed.reasons = {int(row): "it holds no answer" for row in without}
+    for domain in found:
+        taken = live[_wanted(domain, live, staged)]
+        rowset = _whole(taken) if domain.rows == "resource" else _parts(domain, taken, staged)
+        routed.rowsets.append((domain, rowset))
+        without = np.setdiff1d(taken, rowset.base.to_numpy())
+        routed.reasons |= {int(row): "it holds no answer" for row in without}
+        live = np.setdiff1d(live, taken)
+    routed.reasons |= dict.fromkeys(live.tolist(), NOT_WANTED)
     return routed
+
+
+def _wanted(domain: Domain, live: np.ndarray, staged: Staged) -> np.ndarray:
+    """Return which resources hold one of the codes that a declaration asks for, or any value of a place."""
+    table = staged.table(domain.source)
+    wanted = np.full(len(live), not domain.only)
+    for path, codes in domain.only.items() if table is not None else ():
+        cells = joined(column(table, path).take(pa.array(live, pa.int64())))
+        fits = set(codes).intersection
+        met = by_value(
+            cells, lambda text, fits=fits, codes=codes: "Y" if not codes or fits(split(text)) else None
+        )
+        wanted |= met.is_valid().to_numpy(zero_copy_only=False)
+    return wanted
 
 
 def _whole(rows: np.ndarray) -> Rowset:
@@ -219,23 +236,25 @@ def _assign(routed: Routed, code: str, leaves: StagedLeaves, rowset: Rowset, cho
 def _administrations(
     found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
-    """Only the study product is exposure."""
-    domain = found[0]
+    """The study product is exposure, every other drug that is known to be another is concomitant."""
+    domain = next(one for one in found if one.code == "EX")
+    concomitant = next(one for one in found if one.code == "CM")
     leaves = StagedLeaves(domain, staged, identities, _whole(live))
     names = [joined(leaves(path)) for path in PRODUCT_PATHS]
     given = np.zeros(len(live), bool)
     for one in names:
         given |= pc.fill_null(by_value(one, _named(vocabulary)), "").to_numpy(zero_copy_only=False) == "Y"
-    routed = Routed(rowsets=[(domain, _whole(live[given]))])
-    why = NOT_PRODUCT if vocabulary.products else PRODUCT_UNKNOWN
     _, rows = leaves.joined("medication")
     silent = leaves("medicationReference.reference").is_valid().to_numpy(zero_copy_only=False)
     silent &= rows.is_null().to_numpy(zero_copy_only=False)
     for path in SAID_OF_THE_MEDICATION:
         silent &= joined(leaves(path)).is_null().to_numpy(zero_copy_only=False)
-    others = zip(live[~given], silent[~given], strict=True)
-    routed.reasons = {int(row): MEDICATION_ABSENT if unknown else why for row, unknown in others}
-    return routed
+    other = ~given & ~silent if vocabulary.products else np.zeros(len(live), bool)
+    lost = zip(live[~given & ~other], silent[~given & ~other], strict=True)
+    return Routed(
+        rowsets=[(domain, _whole(live[given])), (concomitant, _whole(live[other]))],
+        reasons={int(row): MEDICATION_ABSENT if unknown else PRODUCT_UNKNOWN for row, unknown in lost},
+    )
 
 
 SAID_OF_THE_MEDICATION = (

@@ -26,6 +26,7 @@ from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.derive_result import OF_THE_STUDY
+from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.leaves import Rowset
@@ -179,21 +180,23 @@ def _routed(
         account = run.accounts[kind]
         numbers = subjects.numbers(kind, table, identities)
         account.usubjid = subjects.usubjid.take(numbers)
-        live = identities.indexes[kind].live & _not_excluded(kind, table, account)
+        live = identities.indexes[kind].live & not_excluded(kind, table, account)
         belongs = numbers.is_valid().to_numpy(zero_copy_only=False)
         if kind == "ResearchSubject":
             account.excluded |= subjects.others
-            continue
-        if kind in SUPPORT:
-            continue
         if kind not in MAPPED_TYPES:
+            if kind in SUPPORT:
+                continue
             account.unmapped |= dict.fromkeys(np.flatnonzero(live).tolist(), _no_mapping(kind))
             continue
-        account.unmapped |= {int(row): NO_SUBJECT for row in np.flatnonzero(live & ~belongs)}
+        if kind not in SUPPORT:
+            account.unmapped |= {int(row): NO_SUBJECT for row in np.flatnonzero(live & ~belongs)}
         routed = route(kind, np.flatnonzero(live & belongs), staged, identities, run.study.vocabulary)
-        _account(run, account, routed)
+        _account(run, account, routed, support=kind in SUPPORT)
         whose = pc.fill_null(numbers, -1).to_numpy(zero_copy_only=False)
-        rowsets += [(domain, rowset, whose[rowset.base.to_numpy()]) for domain, rowset in routed.rowsets]
+        for domain, rowset in routed.rowsets:
+            kept = without_excluded(domain, rowset, table, account)
+            rowsets.append((domain, kept, whose[kept.base.to_numpy()]))
     return rowsets
 
 
@@ -206,7 +209,8 @@ def _no_mapping(kind: str) -> str:
 SUPPORT = frozenset(
     {
         "Patient", "ResearchStudy", "Organization", "Location", "Practitioner", "PractitionerRole", "Group",
-        "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest", "Medication", "Substance",
+        "ResearchSubject", "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest",
+        "Medication", "Substance",
         "PlanDefinition", "ActivityDefinition", "ObservationDefinition", "Device", "OperationOutcome",
         "Bundle", "Parameters",
     }
@@ -214,27 +218,15 @@ SUPPORT = frozenset(
 """Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
 
 
-MAPPED_TYPES = frozenset(domain.source for domain in all_declarations())
+MAPPED_TYPES = frozenset(domain.source for domain in all_declarations() if domain.code != "DM")
 """Types that become records."""
 
 
-def _not_excluded(kind: str, table: pa.Table, account: Account) -> np.ndarray:
-    kept = np.ones(len(table), bool)
-    for domain in (one for one in all_declarations() if one.source == kind):
-        for path, reasons in domain.excluded.items():
-            codes = column(table, path)
-            for row in np.flatnonzero(
-                pc.is_in(codes, pa.array([*reasons], pa.string())).to_numpy(zero_copy_only=False)
-            ):
-                account.excluded.setdefault(int(row), reasons[codes[int(row)].as_py()])
-                kept[row] = False
-    return kept
-
-
-def _account(run: Run, account: Account, routed: Routed) -> None:
+def _account(run: Run, account: Account, routed: Routed, *, support: bool) -> None:
     repeated = {row for row, why in routed.reasons.items() if why == REPEATED}
     account.excluded |= dict.fromkeys(repeated, REPEATED)
-    account.unmapped |= {row: why for row, why in routed.reasons.items() if row not in repeated}
+    if not support:  # what no record draws on is said at the end
+        account.unmapped |= {row: why for row, why in routed.reasons.items() if row not in repeated}
     account.drawn |= routed.panels
     for domain, leaves in routed.unknown:
         unknown_tests(domain, leaves, "no table says which SDTM test this is", run.unmapped)

@@ -43,6 +43,29 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "context": "encounter",
         "category": "category[]",
         "reasonCode[]": "reason[].concept",
+        "reasonReference[]": "reason[].reference",
+    },
+    "MedicationStatement": {
+        "medicationCodeableConcept": "medication.concept",
+        "medicationReference": "medication.reference",
+        "context": "encounter",
+        "category": "category[]",
+        "reasonCode[]": "reason[].concept",
+        "reasonReference[]": "reason[].reference",
+        "statusReason[]": None,
+        "dosage[].asNeededBoolean": "dosage[].asNeeded",
+    },
+    "Immunization": {
+        "reasonCode[]": "reason[].concept",
+        "reasonReference[]": "reason[].reference",
+    },
+    "Procedure": {
+        "performedDateTime": "occurrenceDateTime",
+        "performedPeriod": "occurrencePeriod",
+        "performedString": "occurrenceString",
+        "reasonCode[]": "reason[].concept",
+        "reasonReference[]": "reason[].reference",
+        "category": "category[]",
     },
     "ResearchSubject": {
         "individual": "subject",
@@ -68,18 +91,25 @@ R5: Mapping[str, Mapping[str, str | None]] = {
 
 _ALWAYS: Mapping[str, Mapping[str, str]] = {
     "Consent": {"status": "active"},
+    "Immunization": {"occurrenceString": "unknown"},
     "MedicationRequest": {"status": "unknown", "intent": "order"},
     "Questionnaire": {"status": "active"},
     "QuestionnaireResponse.item": {"linkId": "-"},
 }
 
+_BEFORE_R5: Mapping[str, Mapping[str, str]] = {
+    "Encounter": {"status": "unknown"},
+    "MedicationStatement": {"status": "unknown"},
+}
+
 REQUIRED: Mapping[Version, Mapping[str, Mapping[str, str]]] = {
-    "R4": {**_ALWAYS, "Encounter": {"status": "unknown"}},
-    "R4B": {**_ALWAYS, "Encounter": {"status": "unknown"}},
+    "R4": {**_ALWAYS, **_BEFORE_R5},
+    "R4B": {**_ALWAYS, **_BEFORE_R5},
     "R5": {
         **_ALWAYS,
         "Encounter": {"status": "unknown"},
         "AdverseEvent": {"status": "completed"},
+        "MedicationStatement": {"status": "recorded"},
         "ResearchStudy": {"status": "active"},
         "ResearchSubject": {"status": "active"},
         "QuestionnaireResponse": {"questionnaire": "urn:trialbridge:questionnaire"},
