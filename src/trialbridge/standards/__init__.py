@@ -27,6 +27,7 @@ from trialbridge.standards.terminology import (
     code_of_test,
     codelist,
     codelists,
+    governing,
     name_of_test,
     paired,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "codelist",
     "codelists",
     "data_folder",
+    "governing",
     "ig_datasets",
     "ig_variables",
     "keys",

@@ -17,8 +17,11 @@ from trialbridge.standards.stores import DEFAULT_CT, CodelistFacts, Entry, Store
 # Domains that have one codelist per instrument: what the names of those codelists end in.
 _INSTRUMENTS = {
     "FTTESTCD": "Functional Test Test Code",
+    "FTTEST": "Functional Test Test Name",
     "QSTESTCD": "Questionnaire Test Code",
+    "QSTEST": "Questionnaire Test Name",
     "RSTESTCD": "Clinical Classification Test Code",
+    "RSTEST": "Clinical Classification Test Name",
 }
 
 
@@ -160,9 +163,7 @@ def name_of_test(variable: str, submission_value: str, ct: str = DEFAULT_CT) -> 
         'EQ5D02-Mobility'
     """
     found = {
-        name
-        for code in _codelists_of_tests(variable, store_of(ct))
-        if (name := _decode(code, submission_value, ct))
+        name for code in _governing(variable, store_of(ct)) if (name := _decode(code, submission_value, ct))
     }
     return found.pop() if len(found) == 1 else None
 
@@ -184,10 +185,23 @@ def code_of_test(variable: str, code: str, ct: str = DEFAULT_CT) -> str | None:
     """
     found = {
         term.submission_value
-        for name in _codelists_of_tests(variable, store_of(ct))
+        for name in _governing(variable, store_of(ct))
         if (term := codelist(name, ct).by_code(code))
     }
     return found.pop() if len(found) == 1 else None
+
+
+def governing(variable: str, ct: str = DEFAULT_CT) -> tuple[str, ...]:
+    """Return the NCI codes of the codelists that govern a variable: those of SDTMIG, and one per instrument.
+
+    Raises:
+        ReleaseError: There is no such release.
+
+    Example:
+        >>> governing("LBTESTCD"), len(governing("QSTESTCD")) > 100, governing("AETERM")
+        (('C65047',), True, ())
+    """
+    return _governing(variable, store_of(ct))
 
 
 def _entry(store: Store, code_or_submission_value: str) -> Entry:
@@ -220,7 +234,7 @@ def _governed() -> Mapping[str, tuple[str, ...]]:
 
 
 @cache
-def _codelists_of_tests(variable: str, store: Store) -> tuple[str, ...]:
+def _governing(variable: str, store: Store) -> tuple[str, ...]:
     of_guide = (code for code in _governed().get(variable, ()) if code in store.entries)
     ending = _INSTRUMENTS.get(variable)
     of_instruments = (facts.code for facts in store.facts if ending and facts.name.endswith(ending))
