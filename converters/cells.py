@@ -15,7 +15,7 @@ import pyarrow as pa
 from trialbridge.conversion import POINTERS
 from trialbridge.converters.datasets import IDENTIFIER_METHODS
 from trialbridge.converters.derive import METHODS
-from trialbridge.mapping import FROM_EXTENSION, Domain, alternatives
+from trialbridge.mapping import FROM_DECISION, FROM_EXTENSION, Domain, alternatives
 from trialbridge.registry import declarations
 from trialbridge.rules import Const, OneWay, Rule
 
@@ -36,7 +36,7 @@ RULES = pa.schema(
         "reason": pa.string(),
     }
 )
-"""How each variable came about: ``read``, ``extension``, ``constant``, ``assigned`` or ``derived``."""
+"""How each came about: ``read``, ``extension``, ``decision``, ``constant``, ``assigned`` or ``derived``."""
 
 
 def provenance_schema(provenance: Mapping[str, pa.Table]) -> pa.Schema:
@@ -117,6 +117,8 @@ def rule_row(domain: Domain, name: str, rule: Rule, alternative: int) -> dict[st
         }
     if alternative == FROM_EXTENSION:
         return {**facts, "how": "extension", "alternative": alternative, "paths": [domain.extension(name)]}
+    if alternative == FROM_DECISION:
+        return {**facts, "how": "decision", "alternative": alternative, "paths": list(rule.paths)}
     if alternative < len(choices):
         return {**facts, "how": "read", "alternative": alternative, "paths": list(choices[alternative].paths)}
     return {**facts, "how": "derived"} if method else None

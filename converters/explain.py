@@ -18,6 +18,7 @@ from trialbridge.converters.describe_rule import describe
 from trialbridge.converters.fhir_values import Valued, places, released
 from trialbridge.converters.manifest import study_of
 from trialbridge.converters.read_run import Record, Run
+from trialbridge.converters.unmapped import decision_of
 from trialbridge.errors import ConfigurationError, ReadError, TermError
 from trialbridge.mapping import Domain, alternatives
 from trialbridge.model import Dataset
@@ -77,7 +78,7 @@ class Cell:
         variable: Its variable, or QNAM.
         label: Label of the variable.
         value: The value in the dataset; empty where it is blank.
-        how: ``read``, ``extension``, ``constant``, ``assigned``, ``derived`` or ``blank``.
+        how: ``read``, ``decision``, ``extension``, ``constant``, ``assigned``, ``derived`` or ``blank``.
         rule: What the rule does, in words.
         alternative: Such as ``2 of 5``; empty where the rule has one way only.
         found: Exact path and value of everything that the rule read.
@@ -222,12 +223,19 @@ class _Witness:
             cell.how, cell.rule = "assigned", "the study's settings"
         else:
             self._blank(cell, rule)
+        decided = self._decided(name, rule)
+        if decided:
+            cell.note = "; ".join(filter(None, (cell.note, decided)))
         cell.term = self._term(cell)
         return cell
 
     def _fill(self, cell: Cell, rule: Rule, row: Mapping[str, Any]) -> None:
         cell.rule = row["reason"] or ""
-        if row["how"] in {"read", "extension"}:
+        if row["how"] == "decision":
+            cell.rule = "a decision about the code or text, before every table"
+            cell.found = list(self._found(row["paths"]))
+            cell.gives = cell.value
+        elif row["how"] in {"read", "extension"}:
             chosen = alternatives(rule)[row["alternative"]] if row["how"] == "read" else None
             cell.rule = describe(chosen) if chosen else "the extension that carries what no element holds"
             cell.alternative = (
@@ -244,6 +252,14 @@ class _Witness:
             cell.inputs = list(self._inputs(cell.variable))
         if cell.variable == "USUBJID" and self._record.domain != "DM":
             cell.found = list(self._found([SUBJECTS.get(self._domain.source, "subject.reference")]))
+
+    def _decided(self, name: str, rule: Rule) -> str:
+        """Return who decided what the source has for a variable to be, when and why."""
+        decisions = self.vocabulary.decisions
+        if not decisions.about(self._record.domain, name):
+            return ""
+        found = decision_of(self._domain, name, rule, self, decisions)[0]
+        return found.said() if found else ""
 
     def _compare(self, cell: Cell) -> None:
         """Say where a later step, and not the rule, gave the value."""

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from trialbridge.context import REFERENCE_DATES, Context
 from trialbridge.converters.contradictions import Oddities, contradictions
+from trialbridge.converters.decided import Uses, apply_decisions
 from trialbridge.converters.derive import derive
 from trialbridge.converters.derive_result import collected_units, plain_numbers
 from trialbridge.converters.derive_sequence import total_order
@@ -24,9 +25,9 @@ from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
 from trialbridge.converters.stage import Staged, column
 from trialbridge.converters.subjects import Subjects
-from trialbridge.converters.unmapped import Unmapped, lost_values
+from trialbridge.converters.unmapped import KEPT, WHY, Unmapped, add_words, kept_as_sent
 from trialbridge.findings import Finding, Severity
-from trialbridge.mapping import Domain, Records, to_records
+from trialbridge.mapping import FROM_DECISION, Domain, Records, to_records
 from trialbridge.registry import DOMAINS, declarations
 from trialbridge.standards import ig_variables, keys
 from trialbridge.study import Study
@@ -61,6 +62,7 @@ class Block:
 
     tables: dict[str, pa.Table]
     unmapped: Unmapped = field(default_factory=Unmapped)
+    uses: Uses = field(default_factory=Uses)
     findings: list[Finding] = field(default_factory=list)
     oddities: Oddities = field(default_factory=Oddities)
     drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
@@ -73,6 +75,7 @@ def joined_blocks(blocks: Sequence[Block]) -> Block:
     parts: dict[str, list[pa.Table]] = defaultdict(list)
     for block in blocks:
         whole.unmapped.merge(block.unmapped)
+        whole.uses.merge(block.uses)
         whole.oddities.merge(block.oddities)
         whole.findings += block.findings
         for kind, rows in block.drawn.items():
@@ -110,8 +113,9 @@ def _demographics(plan: Plan, first: int, last: int, block: Block) -> pa.Table:
         {name: which.take(rows) for name, which in subjects.records.which.items()},
         {name: lost.take(rows) for name, lost in subjects.records.lost.items()},
     )
+    apply_decisions(leaves.domain, leaves, records, plan.study.vocabulary, block.uses)
     contradictions(leaves.domain, leaves, records, plan.study.vocabulary, block.oddities)
-    table = _table(leaves.domain, leaves, records, block)
+    table = _table(leaves.domain, leaves, records, block, plan.study)
     for name in ("RFSTDTC", "RFENDTC"):
         table = table.append_column(f"_{name}", table[name])
         table = table.set_column(table.column_names.index(name), name, pa.nulls(len(table), pa.string()))
@@ -125,11 +129,12 @@ def _mapped(plan: Plan, domain: Domain, leaves: StagedLeaves, numbers: np.ndarra
         pa.array(np.zeros(rows, np.int8))
     )
     records.values["USUBJID"] = plan.subjects.usubjid.take(pa.array(numbers))
+    apply_decisions(domain, leaves, records, plan.study.vocabulary, block.uses)
     contradictions(domain, leaves, records, plan.study.vocabulary, block.oddities)
-    return _table(domain, leaves, records, block)
+    return _table(domain, leaves, records, block, plan.study)
 
 
-def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block) -> pa.Table:
+def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block, study: Study) -> pa.Table:
     columns = {
         name: _printable(domain, leaves, name, values, block) for name, values in records.values.items()
     }
@@ -142,10 +147,7 @@ def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block)
         columns[WHICH + name] = which
     for name in domain.joins:
         columns[JOIN + name] = leaves.keys(name)
-    for name, rule in domain.all_rules():
-        lost = records.lost[name]
-        if lost.true_count:
-            lost_values(domain, name, rule, leaves, lost, block.unmapped)
+    _note_unknown(domain, leaves, records, block, study)
     table = pa.table(columns)
     kept = _with_topic(domain, table, block)
     if len(kept) < len(table):
@@ -153,6 +155,23 @@ def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block)
         leaves = replace(leaves, rowset=leaves.rowset.take(kept), memo={})
     _draw(domain, leaves, block)
     return table
+
+
+def _note_unknown(
+    domain: Domain, leaves: StagedLeaves, records: Records, block: Block, study: Study
+) -> None:
+    """Put on the worklist what no table knows and nobody decided: what is lost, and what is kept as sent."""
+    for name, rule in domain.all_rules():
+        lost = records.lost[name]
+        if lost.true_count:
+            add_words(name, rule, leaves, lost, WHY, block.unmapped)
+        kept = kept_as_sent(domain, name, rule, records.values[name], study.ct)
+        if kept is not None:
+            which = records.which.get(name)
+            if which is not None:  # the extension is exact, and of a decision enough is said
+                own = pc.less(pc.fill_null(which, 0), FROM_DECISION)
+                kept = pc.and_(kept, own)
+            add_words(name, rule, leaves, kept, KEPT, block.unmapped)
 
 
 def _with_topic(domain: Domain, table: pa.Table, block: Block) -> pa.Array:
@@ -226,7 +245,7 @@ def derive_block(
         context = Context(
             code,
             own if code == "DM" else others,
-            study.units,
+            study.unit_system,
             study.ct,
             collected_units=collected,
             unit_of=study.unit_of,

@@ -28,6 +28,7 @@ class Account:
     Attributes:
         excluded: Row -> why it is no record on purpose.
         unmapped: Row -> why it is none, though it should be looked at.
+        left: Row -> who decided, when and why, that it is to stay unmapped.
         drawn: Rows that a record came from or drew on.
         records: Domain -> the rows that its records came from, once for each record.
         usubjid: Row -> subject, where it has one; null otherwise.
@@ -35,6 +36,7 @@ class Account:
 
     excluded: dict[int, str] = field(default_factory=dict)
     unmapped: dict[int, str] = field(default_factory=dict)
+    left: dict[int, str] = field(default_factory=dict)
     drawn: set[int] = field(default_factory=set)
     records: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     usubjid: pa.Array | None = None
@@ -82,9 +84,11 @@ def _states(
     """Return the status and the reason of each row; what is said later overrules what is said before."""
     status = np.full(rows, EXCLUDED if kind in DROPPED else UNMAPPED, object)
     reason = np.full(rows, DROPPED.get(kind, NOT_DRAWN_ON), object)
-    in_part = {row: f"in part: {why}" for row, why in account.unmapped.items() if row in account.drawn}
+    whys = account.unmapped | account.left
+    in_part = {row: f"in part: {why}" for row, why in whys.items() if row in account.drawn}
     for state, reasons in (
         (UNMAPPED, account.unmapped),
+        (EXCLUDED, account.left),
         (MAPPED, dict.fromkeys(account.drawn, "")),
         (MAPPED, in_part),
         (EXCLUDED, account.excluded),

@@ -26,10 +26,12 @@ from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.derive_result import OF_THE_STUDY
+from trialbridge.converters.decided import Uses, other_tables
 from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.leaves import Rowset
+from trialbridge.converters.judge_decisions import judged
 from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_drawn, note_records
 from trialbridge.converters.panels import with_panels
 from trialbridge.converters.provenance import provenance
@@ -59,6 +61,7 @@ class Run:
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
     unmapped: Unmapped = field(default_factory=Unmapped)
     findings: list[Finding] = field(default_factory=list)
+    uses: Uses = field(default_factory=Uses)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -98,7 +101,10 @@ def to_sdtm(
     """
     run = Run(study or Study(), progress)
     with run.step("find"):
-        found, run.findings = sources(inputs)
+    decisions, refused = judged(run.study.decisions, run.study.ct)
+    run.study = replace(run.study, decisions=decisions)
+        found, unread = sources(inputs)
+        run.findings = [*unread, *refused]
     with run.step("read"):
         paths = paths_by_type(all_declarations())
         for kind, more in PATHS.items():
@@ -229,7 +235,10 @@ def _account(run: Run, account: Account, routed: Routed, *, support: bool) -> No
         account.unmapped |= {row: why for row, why in routed.reasons.items() if row not in repeated}
     account.drawn |= routed.panels
     for domain, leaves in routed.unknown:
-        unknown_tests(domain, leaves, "no table says which SDTM test this is", run.unmapped)
+        why = "no table says which SDTM test this is"
+        left = unknown_tests(domain, leaves, why, run.study.decisions, run.unmapped)
+        run.uses.counts.update(left.values())
+        account.left |= {row: decision.said() for row, decision in left.items()}
 
 
 def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
@@ -285,12 +294,15 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
         oddities.merge(block.oddities)
         run.unmapped.merge(block.unmapped)
         note_drawn(run.accounts, block.drawn)
+        run.uses.merge(block.uses)
         for kind, reasons in block.topicless.items():
             run.accounts[kind].unmapped |= reasons
         for code, table in block.tables.items():
             parts[code].append(table)
     run.findings += oddities.findings()
     whole = {
+    other_tables(run.study.decisions, run.study.vocabulary, run.uses)
+    run.findings += run.uses.findings(run.study.decisions)
         code: pa.concat_tables(parts[code], promote_options="default") for code in DOMAINS if code in parts
     }
     tables = {code: table.combine_chunks() for code, table in whole.items() if len(table)}
@@ -310,6 +322,10 @@ def _conversion(
         found = datasets(tables)
         found = with_lengths(found, study_lengths(found))
         run.findings += check_terms(found, run.study.ct)
+        if run.study.units == "both":
+            again, refused = in_conventional_units(found)
+            found, run.findings = (*found, *again), [*run.findings, *refused]
+        found = with_lengths(found, study_lengths(found))
     with run.step("account"):
         account = ledger(plan.staged, plan.identities, run.accounts)
         pointers = {code: provenance(code, table, plan) for code, table in tables.items()}
@@ -319,7 +335,7 @@ def _conversion(
         provenance=pointers,
         resources=account,
         elements=_elements(plan.staged.census),
-        unmapped=run.unmapped.table(),
+        unmapped=run.unmapped.table(run.study.decisions),
         findings=_ordered(run.findings, plan.staged.census),
         inputs=inputs,
         seconds=run.seconds,

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import joined, split
+from trialbridge.coded import Several
+from trialbridge.columns import by_value, distinct, joined, split
 from trialbridge.conversion import UNMAPPED
 from trialbridge.converters.leaves import StagedLeaves
+from trialbridge.decisions import Decision, Decisions, Word, is_test
+from trialbridge.errors import TermError
 from trialbridge.mapping import Domain
-from trialbridge.rules import Rule
+from trialbridge.quantities import Unit
+from trialbridge.questions import ItemCode
+from trialbridge.rules import Given, Leaves, OneOf, Read, Rule
+from trialbridge.standards import codelist, ig_variables
+from trialbridge.tested import Tested
 
 EXAMPLES = 5
 WHY = "no table translates it; the variable is blank"
+KEPT = "no table translates it; it is kept as it was sent, outside the codelist"
+ANOTHER_TEXT = "the decision about this code was made of another text: {!r}"
 
 
 @dataclass
-class Word:
-    """One unknown code or text, over all its occurrences."""
+class Known:
+    """What is known of one unknown code or text, over all its occurrences."""
 
     reason: str
     count: int = 0
@@ -31,43 +40,52 @@ class Word:
     values: Counter[str] = field(default_factory=Counter)
     resource: str = ""
 
-
-Key = tuple[str, str, str, str, str]
+    def meet(self, subject: str, resource: str) -> None:
+        """Count one occurrence."""
+        self.count += 1
+        self.subjects.add(subject)
+        self.resource = min(filter(None, (self.resource, resource)))
 
 
 @dataclass
 class Unmapped:
-    """Unknown words by domain, variable, system, code and text."""
+    """Unknown words, and what is known of each."""
 
-    words: dict[Key, Word] = field(default_factory=dict)
+    words: dict[Word, Known] = field(default_factory=dict)
 
     def merge(self, other: Unmapped) -> None:
         """Add the words of another block."""
-        for key, word in other.words.items():
-            mine = self.words.setdefault(key, Word(word.reason))
-            mine.count += word.count
-            mine.subjects |= word.subjects
-            mine.units += word.units
-            mine.specimens += word.specimens
-            mine.values += word.values
-            mine.resource = min(filter(None, (mine.resource, word.resource)), default="")
+        for word, known in other.words.items():
+            mine = self.words.setdefault(word, Known(known.reason))
+            mine.count += known.count
+            mine.subjects |= known.subjects
+            mine.units += known.units
+            mine.specimens += known.specimens
+            mine.values += known.values
+            mine.resource = min(filter(None, (mine.resource, known.resource)), default="")
 
-    def table(self) -> pa.Table:
+    def table(self, decisions: Decisions) -> pa.Table:
         """Return the worklist: most frequent first, then by name."""
         rows = [
             {
-                **dict(zip(("domain", "variable", "system", "code", "text"), key, strict=True)),
-                "units": _frequent(word.units),
-                "specimens": _frequent(word.specimens),
-                "example_values": _frequent(word.values),
-                "count": word.count,
-                "subjects": len(word.subjects),
-                "example_resource": word.resource,
-                "reason": word.reason,
+                **word._asdict(),
+                "units": _frequent(known.units),
+                "specimens": _frequent(known.specimens),
+                "example_values": _frequent(known.values),
+                "count": known.count,
+                "subjects": len(known.subjects),
+                "example_resource": known.resource,
+                "reason": _reason(word, known, decisions),
             }
-            for key, word in sorted(self.words.items(), key=lambda item: (-item[1].count, item[0]))
+            for word, known in sorted(self.words.items(), key=lambda item: (-item[1].count, item[0]))
+            if decisions.find(word) is None
         ]
         return pa.Table.from_pylist(rows, schema=UNMAPPED)
+
+
+def _reason(word: Word, known: Known, decisions: Decisions) -> str:
+    other = decisions.of_another_text(word)
+    return ANOTHER_TEXT.format(other.text) if other else known.reason
 
 
 def _frequent(counted: Counter[str]) -> str:
@@ -75,35 +93,122 @@ def _frequent(counted: Counter[str]) -> str:
     return "; ".join(value for value, _ in best)
 
 
-def lost_values(
-    domain: Domain, name: str, rule: Rule, leaves: StagedLeaves, lost: pa.Array, unmapped: Unmapped
+def add_words(
+    name: str, rule: Rule, leaves: StagedLeaves, where: pa.Array, why: str, unmapped: Unmapped
 ) -> None:
-    """Add the source values that `rule` did not understand where `lost` says so."""
-    chosen = pa.array([number for number, one in enumerate(lost.to_pylist()) if one], pa.int64())
-    paths = [path for path in dict.fromkeys(rule.paths) if not path.endswith((".url", ".id"))]
-    parts = {
-        "system": [path for path in paths if path.endswith(".system")],
-        "code": [path for path in paths if path.endswith(("code", "Code", "gender", "linkId"))],
-        "text": [
-            path for path in paths if path.endswith((".text", ".display", ".unit", "valueString", "country"))
-        ],
-    }
-    words = {part: _words(leaves, some, chosen) for part, some in parts.items()}
+    """Add the source values of a variable where no table knows them.
+
+    Args:
+        name: The variable.
+        rule: Its rule.
+        leaves: The FHIR side of the records.
+        where: The records that are meant.
+        why: `WHY` or `KEPT`.
+        unmapped: What was found so far.
+    """
+    chosen = pc.indices_nonzero(where).cast(pa.int64())
     resources = leaves.pointers({"id": "id"})["id"].take(chosen).to_pylist()
     subjects = _subjects(leaves).take(chosen).to_pylist()
-    for system, code, text, resource, subject in zip(*words.values(), resources, subjects, strict=True):
-        key = (domain.code, name, system, code, text)
-        word = unmapped.words.setdefault(key, Word(WHY))
-        _count(word, subject, f"{domain.source}/{resource}")
+    found = source_words(leaves.domain, name, rule, leaves, chosen)
+    for word, resource, subject in zip(found, resources, subjects, strict=True):
+        known = unmapped.words.setdefault(word, Known(why))
+        known.meet(subject, f"{leaves.domain.source}/{resource}")
 
 
-def _words(leaves: StagedLeaves, paths: Sequence[str], chosen: pa.Array) -> list[str]:
+def kept_as_sent(domain: Domain, name: str, rule: Rule, values: pa.Array, ct: str) -> pa.Array | None:
+    """Return where a rule that keeps what it does not know gave what is no term; None where it never did."""
+    lists = [*_codelists(domain.code, name), *(["UNIT"] if any(_units(rule)) else [])]
+    if not any(_keeping(rule)) or not lists:
+        return None
+    foreign = [value for value in pc.unique(values.drop_null()).to_pylist() if not _is_term(value, lists, ct)]
+    return pc.is_in(values, pa.array(foreign, pa.string())) if foreign else None
+
+
+def _is_term(value: str, lists: Sequence[str], ct: str) -> bool:
+    for code in lists:
+        try:
+            if value in codelist(code, ct):
+                return True
+        except TermError:
+            continue
+    return False
+
+
+def _codelists(domain: str, name: str) -> tuple[str, ...]:
+    return next((facts.codelists for facts in ig_variables(domain) if facts.name == name), ())
+
+
+def _keeping(rule: Rule) -> Iterator[Rule]:
+    """Return the parts of a rule that keep a text which no table knows."""
+    return (part for part in _parts(rule) if isinstance(part, Unit) or getattr(part, "verbatim", False))
+
+
+def _units(rule: Rule) -> Iterator[Unit]:
+    return (part for part in _parts(rule) if isinstance(part, Unit))
+
+
+def _parts(rule: Rule) -> Iterator[Rule]:
+    """Return the rules that a rule is built of and that read something."""
+    if isinstance(rule, OneOf):
+        for alternative in rule.rules:
+            yield from _parts(alternative)
+    elif isinstance(rule, Read | Given):
+        yield from _parts(rule.rule)
+    else:
+        yield rule
+
+
+def source_words(
+    domain: Domain, name: str, rule: Rule, leaves: Leaves, chosen: pa.Array | None = None
+) -> list[Word]:
+    """Return the code and the text that a variable was made of, for each record.
+
+    Args:
+        domain: The declaration.
+        name: The variable.
+        rule: Its rule.
+        leaves: The FHIR side of the records.
+        chosen: The rows that are asked for; all without it.
+    """
+    rows = pa.array(range(leaves.rows), pa.int64()) if chosen is None else chosen
+    several = next((part for part in _parts(rule) if isinstance(part, Several)), None)
+    columns = [_words(leaves, paths, rows) for paths in _paths(rule)]
+    if several is not None:
+        unknown = several.unknown(leaves)
+        columns[:2] = [[unknown[row][part] for row in rows.to_pylist()] for part in (0, 1)]
+    return [Word(domain.code, name, *words) for words in zip(*columns, strict=True)]
+
+
+def _paths(rule: Rule) -> tuple[list[str], list[str], list[str]]:
+    """Return the paths of systems, of codes and of texts that a rule reads."""
+    parts = [part for part in _parts(rule) if not (isinstance(part, Tested) and part.field != "testcd")]
+    if len(parts) == 1 and isinstance(parts[0], ItemCode):
+        return [parts[0].canonical], [parts[0].link], []
+    paths = [
+        path
+        for path in dict.fromkeys(path for part in parts for path in part.paths)
+        if not path.endswith((".url", ".id"))
+    ]
+    codes = ("code", "Code", "gender", "linkId")
+    texts = (".text", ".display", ".unit", "valueString", "country")
+    return (
+        [path for path in paths if path.endswith(".system")],
+        [path for path in paths if path.endswith(codes)],
+        [path for path in paths if path.endswith(texts)],
+    )
+
+
+def _words(leaves: Leaves, paths: Sequence[str], chosen: pa.Array) -> list[str]:
     """Return the first value that one of `paths` holds, for each chosen record."""
-    columns = [joined(leaves(path)).take(chosen) for path in paths]
+    columns = [by_value(joined(leaves(path)).take(chosen), _first) for path in paths]
     if not columns:
         return [""] * len(chosen)
-    found = pc.coalesce(*columns).to_pylist()
-    return [next((one for one in split(value) if one), "") if value else "" for value in found]
+    words: list[str] = pc.fill_null(pc.coalesce(*columns), "").to_pylist()
+    return words
+
+
+def _first(values: str) -> str | None:
+    return next((one for one in split(values) if one), None)
 
 
 def _subjects(leaves: StagedLeaves) -> pa.Array:
@@ -112,41 +217,77 @@ def _subjects(leaves: StagedLeaves) -> pa.Array:
     )
 
 
-def _count(word: Word, subject: str, resource: str) -> None:
-    word.count += 1
-    word.subjects.add(subject)
-    word.resource = min(filter(None, (word.resource, resource)))
-
-
-def unknown_tests(domain: str, leaves: StagedLeaves, reason: str, unmapped: Unmapped) -> None:
-    """Add the codes of tests that no table knows, with their units, specimens and some values."""
+def test_words(domain: str, leaves: Leaves) -> list[Word]:
+    """Return the first coding and the printed name of each record's test."""
     base = "$this.code"
-    all_rows = pa.array(range(leaves.rows), pa.int64())
-    systems, codes = (joined(leaves(f"{base}.coding[*].{part}")).to_pylist() for part in ("system", "code"))
-    texts = _words(leaves, [f"{base}.text", f"{base}.coding[].display"], all_rows)
-    units = _words(leaves, ["$this.valueQuantity.code", "$this.valueQuantity.unit"], all_rows)
-    specimens = _words(
-        leaves,
-        ["specimen->type.coding[*].display", "specimen->type.text", "specimen->type.coding[*].code"],
-        all_rows,
-    )
-    values = _words(leaves, VALUES, all_rows)
+    rows = pa.array(range(leaves.rows), pa.int64())
+    pairs = (joined(leaves(f"{base}.coding[*].{part}")).to_pylist() for part in ("system", "code"))
+    texts = _words(leaves, [f"{base}.text", f"{base}.coding[].display"], rows)
+    variable = f"{domain}TESTCD" if domain else ""
+    return [
+        Word(domain, variable, *_first_pair(system, code), text)
+        for system, code, text in zip(*pairs, texts, strict=True)
+    ]
+
+
+def _first_pair(systems: str | None, codes: str | None) -> tuple[str, str]:
+    return (split(systems or "")[0], split(codes)[0]) if codes else ("", "")
+
+
+def unknown_tests(
+    domain: str, leaves: StagedLeaves, reason: str, decisions: Decisions, unmapped: Unmapped
+) -> dict[int, Decision]:
+    """Add the codes of tests that no table knows, with their units, specimens and some values.
+
+    Returns:
+        Row of the resource -> the decision by which all of it stays unmapped; such tests are not added.
+    """
+    rows = pa.array(range(leaves.rows), pa.int64())
+    context = [_words(leaves, paths, rows) for paths in (UNITS, SPECIMENS, VALUES)]
     resources = leaves.pointers({"id": "id"})["id"].to_pylist()
     subjects = _subjects(leaves).to_pylist()
-    variable = f"{domain}TESTCD" if domain else ""
-    for row in range(leaves.rows):
-        system, code = _first_pair(systems[row], codes[row])
-        word = unmapped.words.setdefault((domain, variable, system, code, texts[row]), Word(reason))
-        _count(word, subjects[row], f"Observation/{resources[row]}")
-        for counted, value in (
-            (word.units, units[row]),
-            (word.specimens, specimens[row]),
-            (word.values, values[row]),
-        ):
-            if value:
-                counted[value] += 1
+    decided = decided_tests(leaves, decisions)
+    left, unknown = {}, set()
+    for row, word in enumerate(test_words(domain, leaves)):
+        base, decision = leaves.rowset.base[row].as_py(), decided[row]
+        if decision is not None and decision.leaves:
+            left[base] = decision
+            continue
+        unknown.add(base)
+        known = unmapped.words.setdefault(word, Known(reason))
+        known.meet(subjects[row], f"Observation/{resources[row]}")
+        for counted, column in zip((known.units, known.specimens, known.values), context, strict=True):
+            if column[row]:
+                counted[column[row]] += 1
+    return {base: decision for base, decision in left.items() if base not in unknown}
 
 
+def decided_tests(leaves: Leaves, decisions: Decisions) -> list[Decision | None]:
+    """Return the decision about each record's test."""
+    if not decisions.made:
+        return [None] * leaves.rows
+    paths = [f"$this.code.coding[*].{part}" for part in ("system", "code")]
+    columns = [joined(leaves(path)) for path in paths]
+    texts = pa.array([word.text for word in test_words("", leaves)], pa.string())
+    rows, combinations = distinct([*columns, texts])
+    found = [
+        decisions.of_test(zip(split(systems), split(codes), strict=False), text)
+        for systems, codes, text in combinations
+    ]
+    return [found[row] for row in rows.to_pylist()]
+
+
+def decision_of(
+    domain: Domain, name: str, rule: Rule, leaves: Leaves, decisions: Decisions
+) -> list[Decision | None]:
+    """Return the decision about what a variable was made of, for each record."""
+    if is_test(name) and not isinstance(rule, ItemCode):
+        return decided_tests(leaves, decisions)
+    return [decisions.find(word) for word in source_words(domain, name, rule, leaves)]
+
+
+UNITS = ("$this.valueQuantity.code", "$this.valueQuantity.unit")
+SPECIMENS = ("specimen->type.coding[*].display", "specimen->type.text", "specimen->type.coding[*].code")
 VALUES = (
     "$this.valueQuantity.value",
     "$this.valueString",
@@ -155,9 +296,3 @@ VALUES = (
     "$this.valueCodeableConcept.coding[].code",
     "$this.valueInteger",
 )
-
-
-def _first_pair(systems: str | None, codes: str | None) -> tuple[str, str]:
-    if not codes:
-        return "", ""
-    return split(systems or "")[0], split(codes)[0]

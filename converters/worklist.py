@@ -15,6 +15,11 @@ from trialbridge.converters.suggest import MOST, Suggestion, suggest
 from trialbridge.findings import Finding, Severity
 
 FONT = "Calibri"
+README_SHEET = "Read me"
+UNMAPPED_SHEET = "Unmapped codes"
+TERMINOLOGY = "terminology"
+"""The line of the sheet `README_SHEET` that names the release of the terminology."""
+
 _LONGEST_CELL = 32_767
 _LONGEST_LIST = 255
 _SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
@@ -70,7 +75,8 @@ UNMAPPED_COLUMNS = (
     Column("Example resource", 30),
     Column("Why it is here", 34),
     *_OFFERED,
-    Column("Decision", 20, "decision"),
+    Column("Decision", 26, "decision"),
+    Column("Reason", 34, "decision"),
 )
 FINDING_COLUMNS = (
     Column("Severity", 10),
@@ -169,7 +175,7 @@ def _finding_row(group: Group) -> tuple[object, ...]:
 
 
 def _readme(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:
-    sheet = book.add_worksheet("Read me")
+    sheet = book.add_worksheet(README_SHEET)
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 24, styles["name"])
     sheet.set_column(1, 1, 96, styles["text"])
@@ -184,8 +190,8 @@ def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> N
     rows = sorted(conversion.unmapped.to_pylist(), key=lambda row: -row["count"])
     found = [_suggestions(row, conversion.study.ct) for row in rows]
     cells = (_unmapped_row(row, some) for row, some in zip(rows, found, strict=True))
-    sheet = _sheet(book, styles, "Unmapped codes", UNMAPPED_COLUMNS, cells)
-    decision = len(UNMAPPED_COLUMNS) - 1
+    sheet = _sheet(book, styles, UNMAPPED_SHEET, UNMAPPED_COLUMNS, cells)
+    decision = [column.title for column in UNMAPPED_COLUMNS].index("Decision")
     for number, some in enumerate(found, 1):
         sheet.data_validation(number, decision, number, decision, _validation(some))
     sheet.freeze_panes(1, 5)
@@ -207,7 +213,7 @@ def _unmapped_row(row: Mapping[str, Any], found: Sequence[Suggestion]) -> tuple[
     )
     context = (row["example_values"], row["units"], row["specimens"], row["example_resource"], row["reason"])
     offered = [cell for one in found for cell in (_offered(one), one.score)]
-    return (*known, *context, *offered, *[None] * (2 * (MOST - len(found))), None)
+    return (*known, *context, *offered, *[None] * (2 * (MOST - len(found))), None, None)
 
 
 def _offered(one: Suggestion) -> str:

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from trialbridge import crosswalks
-from trialbridge.columns import by_value, by_values, joined, split
+from trialbridge.columns import by_value, by_values, distinct, joined, split
+from trialbridge.decisions import Word
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import NCIT, NCIT_SYSTEMS, Vocabulary
 
@@ -120,6 +121,7 @@ class Several:
         crosswalk: Table that gives the terms.
         number: 0 for the one variable, which says `multiple` where there are several; n for the n-th.
         multiple: What the one variable says then.
+        decided: Domain and variable that decisions about the codes are made for.
     """
 
     base: str
@@ -127,6 +129,7 @@ class Several:
     crosswalk: str
     number: int = 0
     multiple: str = "MULTIPLE"
+    decided: tuple[str, str] = ("DM", "RACE")
     targets: tuple[str, ...] = ()
 
     @property
@@ -139,20 +142,42 @@ class Several:
         inside = f"{self.base}.extension[*]"
         return (f"{inside}.url", f"{inside}.valueCoding.system", f"{inside}.valueCoding.code")
 
-    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the terms."""
         columns = [joined(leaves(path)) for path in self._inside]
-        return cells_of(by_values(columns, self._term), columns[2], partial=self.number > 0)
 
-    def _term(self, names: str, systems: str, codes: str) -> str | None:
+        def term(names: str, systems: str, codes: str) -> str | None:
+            for coded in self._coded(names, systems, codes):
+                terms = list(dict.fromkeys(self._known(*one, vocabulary) for one in coded))
+                if None not in terms and terms:
+                    return self._of(terms)
+            return None
+
+        return cells_of(by_values(columns, term), columns[2], partial=self.number > 0)
+
+    def _coded(self, names: str, systems: str, codes: str) -> list[list[tuple[str, str]]]:
+        """Return the codings of each of the parts that are meant."""
         parts = list(zip(split(names), split(systems), split(codes), strict=False))
-        table = crosswalks.crosswalk(self.crosswalk)
-        for wanted in self.parts:
-            coded = [(system, code) for name, system, code in parts if name == wanted and code]
-            terms = list(dict.fromkeys(table.find(system, code) for system, code in coded))
-            if None not in terms and terms:
-                return self._of(terms)
-        return None
+        return [
+            [(system, code) for name, system, code in parts if name == one and code] for one in self.parts
+        ]
+
+    def _known(self, system: str, code: str, vocabulary: Vocabulary) -> str | None:
+        decision = vocabulary.decisions.find(Word(*self.decided, system, code, ""))
+        if decision is not None:
+            return decision.value or None
+        return crosswalks.crosswalk(self.crosswalk).find(system, code)
+
+    def unknown(self, leaves: Leaves) -> list[tuple[str, str]]:
+        """Return, for each record, the first coding that no table knows, else the first."""
+        rows, combinations = distinct([joined(leaves(path)) for path in self._inside])
+        found = [self._first_unknown(*combination) for combination in combinations]
+        return [found[row] for row in rows.to_pylist()]
+
+    def _first_unknown(self, names: str, systems: str, codes: str) -> tuple[str, str]:
+        codings = [one for part in self._coded(names, systems, codes) for one in part]
+        unknown = [one for one in codings if self._known(*one, Vocabulary()) is None]
+        return next(iter([*unknown, *codings]), ("", ""))
 
     def _of(self, terms: list[Any]) -> str | None:
         if self.number == 0:

@@ -20,6 +20,9 @@ from trialbridge.rules import Cells, Const, Leaves, OneOf, OneWay, Rule
 from trialbridge.standards import ig_variables
 from trialbridge.vocabulary import Vocabulary
 
+FROM_DECISION = 253
+"""Stands among the alternatives of every rule for a decision of people."""
+
 FROM_EXTENSION = 255
 """The number of the extension among the alternatives of every rule."""
 

@@ -100,6 +100,9 @@ def item_code(link: str, canonical: str, vocabulary: Vocabulary) -> str | None:
         own = vocabulary.tests.get((system, link), {})
         if own.get("testcd"):
             return own["testcd"]
+    decided = vocabulary.decisions.of_test([(canonical, link), ("", link)], "")
+    if decided is not None:
+        return decided.value or None
     row = crosswalks.loinc(_segment(link))
     if row is not None and row.domain in INSTRUMENT_DOMAINS:
         return row.testcd

@@ -49,19 +49,19 @@ def tests_of(base: str, leaves: Leaves, vocabulary: Vocabulary) -> tuple[pa.Arra
     """Return, for each row, an index into the list of distinct tests; asked once a table."""
     key = f"tests {base}"
     if key not in leaves.memo:
-        columns = [joined(leaves(path)) for path in Tested(base, "testcd").paths]
-        rows, combinations = distinct(columns)
+        paths = (*Tested(base, "testcd").paths, f"{base}.coding[].display")
+        rows, combinations = distinct([joined(leaves(path)) for path in paths])
         leaves.memo[key] = (
             rows,
-            [_test(system, code, text, vocabulary) for system, code, text in combinations],
+            [_test(system, code, text, display, vocabulary) for system, code, text, display in combinations],
         )
     found: tuple[pa.Array, list[Test | None]] = leaves.memo[key]
     return found
 
 
-def _test(system: str, code: str, text: str, vocabulary: Vocabulary) -> Test | None:
+def _test(system: str, code: str, text: str, display: str, vocabulary: Vocabulary) -> Test | None:
     codings = list(zip(split(system), split(code), strict=False))
-    return vocabulary.test(codings, text) or _test_by_nci(codings, vocabulary)
+    return vocabulary.test(codings, text, display) or _test_by_nci(codings, vocabulary)
 
 
 def _test_by_nci(codings: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> Test | None:

@@ -56,6 +56,9 @@ def convert(
     units: Annotated[Units | None, typer.Option(help="System of the standard units.")] = None,
     ct: Annotated[str, typer.Option(help="Date of the controlled terminology.")] = "",
     processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What people decided about unknown codes and texts.")
+    ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
     ] = False,
@@ -63,7 +66,7 @@ def convert(
 ) -> None:
     """Convert FHIR to SDTM: transport files, define.xml, and the proof of every value."""
     del to  # there is one target
-    settings = _settings(config, study, units, ct)
+    settings = _settings(config, study, units, ct, decisions)
     summary = _convert(inputs, settings, out, _formats(formats), processes=processes, force=force, json=json)
     raise Done(summary.exit_code)
 
@@ -90,7 +93,10 @@ def demo(
     raise Done(0)
 
 
-def _settings(config: Path | None, study: str, units: Units | None, ct: str) -> Study:
+def _settings(
+    config: Path | None, study: str, units: Units | None, ct: str, decisions: Path | None
+) -> Study:
+    from trialbridge.decisions import read_decisions
     from trialbridge.standards import CT_VERSIONS
     from trialbridge.study import Study, read_study
 
@@ -100,6 +106,8 @@ def _settings(config: Path | None, study: str, units: Units | None, ct: str) -> 
     if study:
         settings = replace(settings, id=study, every_patient=True)
     if units:
+    if decisions:
+        settings = replace(settings, decisions=read_decisions(decisions))
         settings = replace(settings, units=units.value)
     return replace(settings, ct=ct) if ct else settings
 
