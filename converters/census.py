@@ -67,7 +67,7 @@ def _smaller(one: str, other: str) -> str:
 Census = dict[str, Tally]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Counter:
     """The counting plan of one place, whose elements are fetched in one call a row.
 
@@ -86,6 +86,11 @@ class Counter:
     singles: tuple[tuple[Row, Counter], ...]
     lists: tuple[Counter, ...]
     urls: frozenset[str]
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to count here or below."""
+        return not (self.unread or self.singles or self.lists or self.urls)
 
 
 def counter(
@@ -108,17 +113,21 @@ def counter(
         urls: Of a list of extensions, the addresses of those that are read.
     """
     unread = tuple(name for name in position.unread if name not in skipped and not only_typed)
-    typed = [(name, below) for name, below in position.typed.items() if below is not None and depth < DEEPEST]
-    singles = [(name, below) for name, below in typed if not position.elements[name].many]
-    lists = [(name, below) for name, below in typed if position.elements[name].many]
-    named = position.urls
-    names = [*unread, *(name for name, _ in singles), *(name for name, _ in lists)]
+    below = {
+        name: counter(part, f"{path}.{name}", depth + 1, urls=position.urls.get(name, ()))
+        for name, part in position.typed.items()
+        if part is not None and depth < DEEPEST
+    }
+    below = {name: plan for name, plan in below.items() if not plan.idle}
+    lists = [name for name in below if position.elements[name].many]
+    singles = [name for name in below if name not in lists]
+    names = [*unread, *singles, *lists]
     return Counter(
         path,
         attrgetter(*names, *["__class__"] * (2 - len(names))),
         unread,
-        tuple((below.empty, counter(below, f"{path}.{name}", depth + 1)) for name, below in singles),
-        tuple(counter(below, f"{path}.{name}", depth + 1, urls=named.get(name, ())) for name, below in lists),
+        tuple((getattr(position.empty, name), below[name]) for name in singles),
+        tuple(below[name] for name in lists),
         frozenset(urls),
     )
 

@@ -25,7 +25,7 @@ from trialbridge.registry import Paths
 WORTH_A_PROCESS = 48 * 2**20
 """Bytes of input from which several processes are quicker than one."""
 
-PIECE = 6 * 2**20
+PIECE = 12 * 2**20
 """Bytes that are read at a time: small, so that at the end no process waits long for another."""
 
 Tables = dict[Key, pa.Table]

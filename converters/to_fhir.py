@@ -17,7 +17,8 @@ from trialbridge.carriage import extension_texts
 from trialbridge.columns import SEPARATOR, blank, by_value
 from trialbridge.converters.assemble import Assembled, Assembler, Written, digest
 from trialbridge.converters.build import Struct
-from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extraction, Extractor, Table
+from trialbridge.converters.extract import POINTERS, UNIT_POINTERS, UNITS, Extraction, Extractor
+from trialbridge.converters.growing import Table
 from trialbridge.converters.identity import identify
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.read_fhir import Batch, Source
@@ -113,20 +114,17 @@ def _restaged(assembler: Assembler, written: Sequence[Written]) -> Staged:
     for part in written:
         made = assembler.reader(part.kind)
         table = tables.setdefault((part.kind, ""), Table(made.wires[""], POINTERS, {}))
-        first, rows = len(table.pointers["_uid"]), len(part.rows)
-        numbers = range(first, first + rows)
-        table.pointers["_uid"] += numbers
-        table.pointers["_hash"] += numbers
-        for name, value in (("_source", 0), ("_position", 0), ("_version", assembler.version)):
-            table.pointers[name] += [value] * rows
-        for name in ("_within", "_scope", "_url", "_parent"):
-            table.pointers[name] += [""] * rows
+        first, rows = table.columns.rows, len(part.rows)
+        numbers = np.arange(first, first + rows)
+        numbered = {"_uid": numbers, "_hash": numbers, "_position": np.zeros(rows, np.int64)}
+        said = dict.fromkeys(("_within", "_scope", "_url", "_parent"), pa.repeat("", rows))
+        version = pa.repeat(assembler.version, rows)
+        table.point(**numbered, **said, _source=np.zeros(rows, np.int32), _version=version)
         _fill(made.plan, part.rows, table)
         for unit, plan in made.units.items():
             parents, items, parts = UNITS[unit](made.position, list(part.rows), first)
             below = tables.setdefault((part.kind, unit), Table(made.wires[unit], UNIT_POINTERS, {}))
-            below.pointers["_parent"] += parents
-            below.pointers["_item"] += items
+            below.point(_parent=parents, _item=items)
             _fill(plan, parts, below)
     for table in tables.values():
         table.flush()

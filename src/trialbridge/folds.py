@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from trialbridge.elements import elements
+from trialbridge.narrowing import Seen, narrowed
 from trialbridge.paths import Path
 from trialbridge.plans import ReadPlan, read_plan
 from trialbridge.readers import Reader, columns_of
-from trialbridge.shapes import Position, shape_of
+from trialbridge.shapes import Position, Shape, shape_of
 
 FOLDED = frozenset({"CodeableConcept", "Observation.referenceRange"})
 """Types of elements that repeat themselves: concepts, and the reference ranges of a test."""
@@ -44,12 +45,31 @@ class Fold:
 
 @dataclass(frozen=True)
 class Folded:
-    """What reads the resources of one type with some elements folded."""
+    """What reads the resources of one type with some elements folded.
 
-    position: Position
+    Attributes:
+        shape: The root place, without what is read of the folded elements.
+        units: Names of the elements that become records of their own.
+        plan: Reads all but the folded elements.
+        decoder: Decodes a resource, its folded elements as text.
+        folds: The folded elements.
+    """
+
+    shape: Shape
+    units: frozenset[str]
     plan: ReadPlan
     decoder: msgspec.json.Decoder[Any]
     folds: tuple[Fold, ...]
+
+    @property
+    def position(self) -> Position:
+        """The root place's Struct."""
+        return self.shape.place
+
+    def narrowed(self, seen: Seen) -> Folded:
+        """Return what reads resources that have no more elements than were seen, and refuses others."""
+        folds = tuple(fold for fold in self.folds if fold.name in seen)
+        return _folded(narrowed(self.shape, seen, self.units), self.units.intersection(seen), folds)
 
 
 def folded(made: Reader) -> Folded | None:
@@ -68,7 +88,11 @@ def folded(made: Reader) -> Folded | None:
     for unit in made.units:
         shape.place.typed[unit] = made.position.typed[unit]
     folds = tuple(_fold(made, name, columns) for name, columns in groups.items())
-    return Folded(shape.place, read_plan(shape), msgspec.json.Decoder(shape.place.strict_struct), folds)
+    return _folded(shape, frozenset(made.units), folds)
+
+
+def _folded(shape: Shape, units: frozenset[str], folds: tuple[Fold, ...]) -> Folded:
+    return Folded(shape, units, read_plan(shape), msgspec.json.Decoder(shape.place.strict_struct), folds)
 
 
 def _fold(made: Reader, name: str, columns: Mapping[str, Path]) -> Fold:

@@ -85,12 +85,14 @@ class Position:
         version: The FHIR release.
         typed: The elements that are read, and the position below those that have parts.
         urls: Element that holds extensions -> the addresses that paths name there.
+        known: The elements that its Struct has; none for all that FHIR defines here.
     """
 
     type: str
     version: Version
     typed: dict[str, Position | None] = field(default_factory=dict)
     urls: dict[str, set[str]] = field(default_factory=dict)
+    known: frozenset[str] | None = None
 
     def child(self, element: Element) -> Position:
         """Return the position below `element`, made when first asked for."""
@@ -102,8 +104,11 @@ class Position:
 
     @cached_property
     def elements(self) -> Mapping[str, Element]:
-        """The elements that FHIR defines here, in FHIR's order."""
-        return elements_of(self.type, self.version)
+        """The elements that the Struct has, in FHIR's order."""
+        found = elements_of(self.type, self.version)
+        if self.known is None:
+            return found
+        return {name: element for name, element in found.items() if name in self.known}
 
     @cached_property
     def struct(self) -> StructType:
@@ -213,7 +218,7 @@ def _define(position: Position, *, strict: bool) -> type[msgspec.Struct]:
     fields = [
         (name, *_field(position, name, element, strict=strict)) for name, element in position.elements.items()
     ]
-    resource = "meta" in position.elements
+    resource = "meta" in elements_of(position.type, position.version)
     return msgspec.defstruct(
         position.type.replace(".", "_"),
         fields,
