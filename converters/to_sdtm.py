@@ -23,15 +23,16 @@ from trialbridge.conversion import ELEMENTS, Conversion
 from trialbridge.converters.census import Census
 from trialbridge.converters.check_terms import check_terms
 from trialbridge.converters.contradictions import Oddities
+from trialbridge.converters.conventional import in_conventional_units
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
-from trialbridge.converters.derive_result import OF_THE_STUDY
 from trialbridge.converters.decided import Uses, other_tables
+from trialbridge.converters.derive_result import OF_THE_STUDY
 from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
-from trialbridge.converters.leaves import Rowset
 from trialbridge.converters.judge_decisions import judged
+from trialbridge.converters.leaves import Rowset
 from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_drawn, note_records
 from trialbridge.converters.panels import with_panels
 from trialbridge.converters.provenance import provenance
@@ -60,8 +61,8 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
     unmapped: Unmapped = field(default_factory=Unmapped)
-    findings: list[Finding] = field(default_factory=list)
     uses: Uses = field(default_factory=Uses)
+    findings: list[Finding] = field(default_factory=list)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -100,9 +101,9 @@ def to_sdtm(
         ConfigurationError: Nothing says which study it is, or who takes part.
     """
     run = Run(study or Study(), progress)
-    with run.step("find"):
     decisions, refused = judged(run.study.decisions, run.study.ct)
     run.study = replace(run.study, decisions=decisions)
+    with run.step("find"):
         found, unread = sources(inputs)
         run.findings = [*unread, *refused]
     with run.step("read"):
@@ -293,16 +294,16 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
         run.findings += block.findings
         oddities.merge(block.oddities)
         run.unmapped.merge(block.unmapped)
-        note_drawn(run.accounts, block.drawn)
         run.uses.merge(block.uses)
+        note_drawn(run.accounts, block.drawn)
         for kind, reasons in block.topicless.items():
             run.accounts[kind].unmapped |= reasons
         for code, table in block.tables.items():
             parts[code].append(table)
     run.findings += oddities.findings()
-    whole = {
     other_tables(run.study.decisions, run.study.vocabulary, run.uses)
     run.findings += run.uses.findings(run.study.decisions)
+    whole = {
         code: pa.concat_tables(parts[code], promote_options="default") for code in DOMAINS if code in parts
     }
     tables = {code: table.combine_chunks() for code, table in whole.items() if len(table)}
@@ -320,7 +321,6 @@ def _conversion(
 ) -> Conversion:
     with run.step("describe"):
         found = datasets(tables)
-        found = with_lengths(found, study_lengths(found))
         run.findings += check_terms(found, run.study.ct)
         if run.study.units == "both":
             again, refused = in_conventional_units(found)

@@ -58,7 +58,7 @@ class Study:
         title: Title for the define; empty to take it from ResearchStudy.
         sdtmig: Version of the implementation guide.
         ct: Date of the controlled terminology package.
-        units: Unit system of standardised results.
+        units: Unit system of standardised results; ``both`` for LB in SI and LC in conventional units.
         products: Codes, texts and references that name the study product.
         found_products: Further names of it, which the data gives: ResearchStudy.focus, and what refers to it.
         usubjid: Template of USUBJID, of ``{STUDYID}``, ``{SITEID}``, ``{SUBJID}`` and ``{subject}`` (the
@@ -82,7 +82,7 @@ class Study:
     title: str = ""
     sdtmig: str = "3.4"
     ct: str = DEFAULT_CT
-    units: Literal["SI", "conventional"] = "SI"
+    units: Literal["SI", "conventional", "both"] = "SI"
     products: frozenset[str] = frozenset()
     found_products: frozenset[str] = frozenset()
     usubjid: str = ""
@@ -99,6 +99,11 @@ class Study:
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
     source: str = ""
 
+    @property
+    def unit_system(self) -> Literal["SI", "conventional"]:
+        """The system of the standard units in the domains of the standard."""
+        return "conventional" if self.units == "conventional" else "SI"
+
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The words of this study."""
@@ -107,7 +112,7 @@ class Study:
         products = self.products | self.found_products
         return Vocabulary(
             self.ct,
-            self.units,
+            self.unit_system,
             tests,
             products,
             self.identifiers,
@@ -202,8 +207,8 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
         problems.append("study.sdtmig must be 3.4: it is the version whose tables are here")
     if study.get("ct", DEFAULT_CT) not in CT_VERSIONS:
         problems.append(f"study.ct must be one of {', '.join(CT_VERSIONS)}")
-    if study.get("units", "SI") not in {"SI", "conventional"}:
-        problems.append("study.units must be SI or conventional")
+    if study.get("units", "SI") not in {"SI", "conventional", "both"}:
+        problems.append("study.units must be SI, conventional or both")
     named = data.get("questionnaires", {}).items()
     problems += [
         f'questionnaires."{name}" must be {{ category = "..." }}'

@@ -36,6 +36,7 @@ class Units(StrEnum):
 
     SI = "SI"
     CONVENTIONAL = "conventional"
+    BOTH = "both"
 
 
 def convert(
@@ -53,12 +54,14 @@ def convert(
     formats: Annotated[
         str, typer.Option("--format", help="Besides xpt: dataset-json, parquet; with commas.")
     ] = "xpt",
-    units: Annotated[Units | None, typer.Option(help="System of the standard units.")] = None,
+    units: Annotated[
+        Units | None, typer.Option(help="System of the standard units; both: LB in SI, LC in conventional.")
+    ] = None,
     ct: Annotated[str, typer.Option(help="Date of the controlled terminology.")] = "",
-    processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
     decisions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What people decided about unknown codes and texts.")
     ] = None,
+    processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
     ] = False,
@@ -105,9 +108,9 @@ def _settings(
     settings = read_study(config) if config else Study()
     if study:
         settings = replace(settings, id=study, every_patient=True)
-    if units:
     if decisions:
         settings = replace(settings, decisions=read_decisions(decisions))
+    if units:
         settings = replace(settings, units=units.value)
     return replace(settings, ct=ct) if ct else settings
 
