@@ -8,6 +8,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from trialbridge.design import Design
 from trialbridge.findings import Finding
 
 REFERENCE_DATES = ("RFSTDTC", "RFENDTC", "RFXSTDTC", "RFXENDTC")
@@ -29,6 +30,10 @@ class Context:
             so that a result does not hang on the block of subjects that it stands in. Left empty, the table
             itself is taken for the whole study.
         unit_of: --TESTCD -> standard unit, where the study wants another than the table's.
+        design: What is planned when, and the sponsor's rules about it.
+        visits: The numbered visits of the subjects: SV; without rows where there are none.
+        elements: The elements that the subjects went through: SE; without rows where there are none.
+        exposure: When each subject was dosed: USUBJID, EXSTDTC, of the study treatment alone.
 
     Example:
         >>> Context("LB", pa.table({"USUBJID": ["1"], "RFSTDTC": ["2014-01-02"]})).baseline_same_day
@@ -42,6 +47,10 @@ class Context:
     baseline_same_day: Literal["exclude", "include"] = "exclude"
     collected_units: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     unit_of: Mapping[str, str] = field(default_factory=dict)
+    design: Design = field(default_factory=Design)
+    visits: pa.Table = field(default_factory=lambda: pa.table({}))
+    elements: pa.Table = field(default_factory=lambda: pa.table({}))
+    exposure: pa.Table = field(default_factory=lambda: pa.table({}))
 
     def named(self, suffix: str) -> str:
         """Return the name of a variable of this domain, such as ``LBDTC`` for ``DTC``."""
