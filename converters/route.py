@@ -78,6 +78,24 @@ def _straight(
     return routed
 
 
+def _conditions(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    """A condition that an adverse event names as its result is told by that event."""
+    return _straight(found, np.setdiff1d(live, _results(staged, identities)), staged, identities, vocabulary)
+
+
+def _results(staged: Staged, identities: Identities) -> np.ndarray:
+    """Return the rows of the conditions that adverse events name as their results."""
+    events = staged.table("AdverseEvent")
+    if events is None:
+        return np.array([], np.int64)
+    event = next(one for one in declarations("AE") if one.source == "AdverseEvent")
+    references = column(events, event.joins["condition"].path)
+    rows = identities.resolve("Condition", events, "AdverseEvent", references)
+    return np.asarray(rows.drop_null().to_numpy())
+
+
 def _wanted(domain: Domain, live: np.ndarray, staged: Staged) -> np.ndarray:
     """Return which resources hold one of the codes that a declaration asks for, or any value of a place."""
     table = staged.table(domain.source)
@@ -292,7 +310,11 @@ def _named(vocabulary: Vocabulary) -> Callable[[str], str | None]:
 
 Route = Callable[[list[Domain], np.ndarray, Staged, Identities, Vocabulary], Routed]
 
-ROUTES: Mapping[str, Route] = {"Observation": _observations, "MedicationAdministration": _administrations}
+ROUTES: Mapping[str, Route] = {
+    "Condition": _conditions,
+    "MedicationAdministration": _administrations,
+    "Observation": _observations,
+}
 
 PATHS: Mapping[str, tuple[str, ...]] = {
     "Observation": ("category[*].coding[*].code", "hasMember[*].reference", "derivedFrom[*].reference"),

@@ -10,6 +10,7 @@ from trialbridge.codecs import Codes, DateTime, Flag, Number
 from trialbridge.coded import Coded
 from trialbridge.conditions import When
 from trialbridge.dosing import Frequency
+from trialbridge.encoded import Named, decoded_by
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.quantities import Unit
 from trialbridge.results import Extent, Ratio, Without
@@ -22,7 +23,6 @@ GIVEN = "dosage.dose"
 TIMING = "dosage[].timing"
 ENDED = ("effectivePeriod.end",)
 WITHDRAWN = "entered in error: the sender withdraws it"
-CODED_BY_SPONSOR = OneWay("a coding does not say its place in WHODrug: coded by the sponsor's own dictionary")
 NOT_TAKEN = ("not-taken", "not-taking", "not-done")
 NEGATED = Codes({"not-taken": "N"}, partial=True)
 NEGATED_IN_R5 = Codes({"not-taking": "N"}, partial=True)
@@ -38,8 +38,12 @@ PRODUCT = {
         At("medication->code.text"),
         Read(At("medication->code.coding[].display")),
         Read(At("medicationReference.display")),
+        Read(Named(CONCEPT)),
+        Read(Named("medication->code")),
     ),
-    "CMDECOD": CODED_BY_SPONSOR,
+    "CMDECOD": decoded_by("whodrug", "preferred", CONCEPT, "medication->code", reports=True),
+    "CMCLAS": decoded_by("whodrug", "atc", CONCEPT, "medication->code"),
+    "CMCLASCD": decoded_by("whodrug", "atccd", CONCEPT, "medication->code"),
 }
 INDICATION = OneOf(
     At("reasonCode[].text"),
@@ -80,7 +84,7 @@ CM = Domain(
         "USUBJID": OneWay("the subject that MedicationStatement.subject points to"),
         "CMSEQ": OneWay("derived: the order of the natural keys within the subject"),
         "CMSPID": At("identifier[].value"),
-        # Topic
+        # Topic, synonym and class
         **PRODUCT,
         # Record qualifiers
         "CMCAT": OneOf(
@@ -171,7 +175,7 @@ CM_GIVEN = Domain(
         "USUBJID": OneWay("the subject that MedicationAdministration.subject points to"),
         "CMSEQ": OneWay("derived: the order of the natural keys within the subject"),
         "CMSPID": At("identifier[].value"),
-        # Topic
+        # Topic, synonym and class
         **PRODUCT,
         # Record qualifiers
         "CMCAT": OneOf(
@@ -239,7 +243,7 @@ CM_VACCINE = Domain(
             Read(At("vaccineCode.coding[].display")),
             Read(At("vaccineCode.coding[].code")),
         ),
-        "CMDECOD": CODED_BY_SPONSOR,
+        "CMDECOD": decoded_by("whodrug", "preferred", "vaccineCode", reports=True),
         # Record qualifiers
         "CMCAT": Const("VACCINATION"),
         "CMPRESP": OneOf(Read(When("status", NOT_TAKEN, Const("Y")))),

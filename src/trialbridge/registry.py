@@ -9,7 +9,7 @@ from importlib import import_module
 from trialbridge.mapping import Domain
 from trialbridge.paths import parse
 
-DOMAINS: tuple[str, ...] = ("DM", "AE", "CM", "EX", "LB", "QS", "VS")
+DOMAINS: tuple[str, ...] = ("DM", "AE", "CM", "EX", "LB", "MH", "PR", "QS", "VS")
 """The domains that have a mapping."""
 
 SUBJECTS = {
