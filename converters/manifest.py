@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
@@ -15,6 +15,7 @@ import msgspec
 
 from trialbridge.conversion import Conversion
 from trialbridge.errors import ReadError
+from trialbridge.standards import package_of
 from trialbridge.study import Study
 
 FORMAT = "trialbridge run"
@@ -54,6 +55,7 @@ class Manifest:
         records: Dataset -> number of records.
         inputs: The files that were read.
         outputs: The files that were written, without this one and `INPUTS`.
+        terminology: The imported packages of terminology that the run used; none where it is shipped.
     """
 
     format: str
@@ -69,6 +71,7 @@ class Manifest:
     records: Mapping[str, int]
     inputs: tuple[File, ...]
     outputs: tuple[File, ...]
+    terminology: tuple[File, ...] = ()
 
 
 def manifest(
@@ -94,7 +97,7 @@ def manifest(
         overrides=tuple(study.overrides()),
         standards={
             "SDTMIG": study.sdtmig,
-            "SDTM CT": study.ct,
+            "SDTM CT": str(study.ct),
             "Define-XML": "2.1",
             "SAS XPT": "5",
             "Dataset-JSON": "1.1",
@@ -104,6 +107,7 @@ def manifest(
         records={dataset.name: dataset.table.num_rows for dataset in conversion.datasets},
         inputs=tuple(File(name, sha256) for name, sha256 in sorted(conversion.inputs.items())),
         outputs=tuple(_file(folder, name) for name in sorted(names)),
+        terminology=_packages(study),
     )
 
 
@@ -114,10 +118,11 @@ def settings_of(study: Study) -> dict[str, Any]:
         >>> settings_of(Study(id="S1", products=frozenset({"b", "a"})))["products"]
         ['a', 'b']
     """
-    plain: dict[str, Any] = msgspec.to_builtins(study)
+    plain: dict[str, Any] = msgspec.to_builtins(replace(study, ct=str(study.ct)))
     return plain | {
         "products": sorted(study.products),
         "source": PurePosixPath(study.source.replace("\\", "/")).name,
+        "terminology": PurePosixPath(study.terminology.replace("\\", "/")).name,
     }
 
 
@@ -170,6 +175,11 @@ def sha256_of(path: Path) -> str:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _packages(study: Study) -> tuple[File, ...]:
+    package = package_of(study.ct)
+    return () if package is None else (_file(package.parent, package.name),)
 
 
 def _file(folder: Path, name: str) -> File:

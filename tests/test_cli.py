@@ -65,7 +65,10 @@ def test_unmapped_content_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixt
             ["convert", str(SMALL), "--out", "out", "--format", "sas"],
             "sas is not one of xpt, dataset-json, parquet",
         ),
-        (["convert", str(SMALL), "--out", "out", "--ct", "1999-01-01"], "1999-01-01 is not one of"),
+        (
+            ["convert", str(SMALL), "--out", "out", "--ct", "1999-01-01"],
+            "there is no terminology 1999-01-01; there is 2025-03-28, 2026-03-27",
+        ),
         (["convert", str(SMALL), "--out", "out", "--config", "absent.toml"], "absent.toml"),
         (["convert", str(SMALL), "--out", "out", "--units", "furlong"], "furlong"),
         (["why", "nowhere", "LB", "1"], "is no run folder"),

@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from trialbridge.decisions import Decisions, read_decisions
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
-from trialbridge.errors import ConfigurationError
-from trialbridge.standards import CT_VERSIONS, DEFAULT_CT
+from trialbridge.errors import ConfigurationError, ReleaseError
+from trialbridge.standards import DEFAULT_CT, sdtm_release
 from trialbridge.vocabulary import Test, Vocabulary
 
 _KEYS: Mapping[str, Mapping[str, type]] = {
@@ -35,6 +35,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "arms": {},
     "questionnaires": {},
     "permitted": {},
+    "terminology": {"folder": str},
     "dictionaries": {
         "meddra": str,
         "whodrug": str,
@@ -57,7 +58,8 @@ class Study:
         id: STUDYID; empty to take it from ResearchStudy.
         title: Title for the define; empty to take it from ResearchStudy.
         sdtmig: Version of the implementation guide.
-        ct: Date of the controlled terminology package.
+        ct: Date of the controlled terminology, as `sdtm_release` returns it.
+        terminology: Folder of imported packages; empty for the user's data folder.
         units: Unit system of standardised results; ``both`` for LB in SI and LC in conventional units.
         products: Codes, texts and references that name the study product.
         found_products: Further names of it, which the data gives: ResearchStudy.focus, and what refers to it.
@@ -82,6 +84,7 @@ class Study:
     title: str = ""
     sdtmig: str = "3.4"
     ct: str = DEFAULT_CT
+    terminology: str = ""
     units: Literal["SI", "conventional", "both"] = "SI"
     products: frozenset[str] = frozenset()
     found_products: frozenset[str] = frozenset()
@@ -143,8 +146,12 @@ class Study:
         return [("unit system", self.units), ("terminology", self.ct), *found]
 
 
-def read_study(source: Path) -> Study:
+def read_study(source: Path, terminology: Path | None = None) -> Study:
     """Return the settings of a `study.toml`.
+
+    Args:
+        source: The file.
+        terminology: Folder of imported packages, instead of the one that the file names.
 
     Raises:
         ConfigurationError: It cannot be read, or holds a key or a value that means nothing here.
@@ -153,15 +160,16 @@ def read_study(source: Path) -> Study:
         data = tomllib.loads(source.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(str(source), str(error)) from error
-    return study_of(data, str(source))
+    return study_of(data, str(source), terminology)
 
 
-def study_of(data: Mapping[str, Any], source: str = "") -> Study:
+def study_of(data: Mapping[str, Any], source: str = "", terminology: Path | None = None) -> Study:
     """Return the settings that the sections of a `study.toml` say.
 
     Args:
         data: Section -> key -> value.
         source: The file they were read from.
+        terminology: Folder of imported packages, instead of the one that they name.
 
     Raises:
         ConfigurationError: They hold a key or a value that means nothing here.
@@ -170,13 +178,15 @@ def study_of(data: Mapping[str, Any], source: str = "") -> Study:
         >>> study_of({"study": {"id": "S1"}}).id
         'S1'
     """
-    problems = _problems(data)
+    if terminology is not None:
+        data = {**data, "terminology": {**data.get("terminology", {}), "folder": str(terminology.absolute())}}
+    problems = _problems(data, source)
     if problems:
         raise ConfigurationError(source or "the study's settings", "; ".join(problems))
     return _study(data, source)
 
 
-def _problems(data: Mapping[str, Any]) -> list[str]:
+def _problems(data: Mapping[str, Any], source: str) -> list[str]:
     problems = [
         f"there is no section [{name}]; there are {', '.join(_KEYS)}" for name in data if name not in _KEYS
     ]
@@ -186,6 +196,7 @@ def _problems(data: Mapping[str, Any]) -> list[str]:
             problems += _key_problems(section, keys, data[section])
     return problems or [
         *_value_problems(data),
+        *_release_problems(data, source),
         *_code_problems(data),
         *_variable_problems(data),
         *dictionary_problems(data.get("dictionaries", {})),
@@ -205,8 +216,6 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
     problems = []
     if study.get("sdtmig", "3.4") != "3.4":
         problems.append("study.sdtmig must be 3.4: it is the version whose tables are here")
-    if study.get("ct", DEFAULT_CT) not in CT_VERSIONS:
-        problems.append(f"study.ct must be one of {', '.join(CT_VERSIONS)}")
     if study.get("units", "SI") not in {"SI", "conventional", "both"}:
         problems.append("study.units must be SI, conventional or both")
     named = data.get("questionnaires", {}).items()
@@ -219,6 +228,23 @@ def _value_problems(data: Mapping[str, Any]) -> list[str]:
         table = data.get(section, {}).items()
         problems += [f'{section}."{name}" must be text' for name, text in table if not isinstance(text, str)]
     return problems
+
+
+def _release_problems(data: Mapping[str, Any], source: str) -> Iterator[str]:
+    ct, folder = data.get("study", {}).get("ct", DEFAULT_CT), _packages(data, source)
+    if folder is not None and not folder.is_dir():
+        yield f"terminology.folder: there is no folder {folder}"
+    else:
+        try:
+            sdtm_release(ct, folder)
+        except ReleaseError as error:
+            yield f"study.ct: {error}"
+
+
+def _packages(data: Mapping[str, Any], source: str) -> Path | None:
+    """Return the folder of terminology packages that the settings name, seen from where they lie."""
+    named = data.get("terminology", {}).get("folder", "")
+    return Path(source).parent / named if named else None
 
 
 def _is_category(own: object) -> bool:
@@ -261,12 +287,13 @@ def _pattern_problems(name: str, pattern: object) -> Iterator[str]:
 
 
 def _study(data: Mapping[str, Any], source: str) -> Study:
-    study = data.get("study", {})
+    study, folder = data.get("study", {}), _packages(data, source)
     return Study(
         id=study.get("id", ""),
         title=study.get("title", ""),
         sdtmig=study.get("sdtmig", "3.4"),
-        ct=study.get("ct", DEFAULT_CT),
+        ct=sdtm_release(study.get("ct", DEFAULT_CT), folder),
+        terminology=str(folder or ""),
         units=study.get("units", "SI"),
         products=frozenset(study.get("products", ())),
         usubjid=data.get("subject", {}).get("usubjid", ""),

@@ -58,6 +58,9 @@ def convert(
         Units | None, typer.Option(help="System of the standard units; both: LB in SI, LC in conventional.")
     ] = None,
     ct: Annotated[str, typer.Option(help="Date of the controlled terminology.")] = "",
+    terminology: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The folder of imported terminology packages.")
+    ] = None,
     decisions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What people decided about unknown codes and texts.")
     ] = None,
@@ -69,7 +72,7 @@ def convert(
 ) -> None:
     """Convert FHIR to SDTM: transport files, define.xml, and the proof of every value."""
     del to  # there is one target
-    settings = _settings(config, study, units, ct, decisions)
+    settings = _settings(config, study, units, ct, decisions, terminology)
     summary = _convert(inputs, settings, out, _formats(formats), processes=processes, force=force, json=json)
     raise Done(summary.exit_code)
 
@@ -97,22 +100,29 @@ def demo(
 
 
 def _settings(
-    config: Path | None, study: str, units: Units | None, ct: str, decisions: Path | None
+    config: Path | None,
+    study: str,
+    units: Units | None,
+    ct: str,
+    decisions: Path | None,
+    terminology: Path | None,
 ) -> Study:
     from trialbridge.decisions import read_decisions
-    from trialbridge.standards import CT_VERSIONS
-    from trialbridge.study import Study, read_study
+    from trialbridge.standards import sdtm_release
+    from trialbridge.study import read_study, study_of
 
-    if ct and ct not in CT_VERSIONS:
-        raise ConfigurationError("--ct", f"{ct} is not one of {', '.join(CT_VERSIONS)}")
-    settings = read_study(config) if config else Study()
+    settings = read_study(config, terminology) if config else study_of({}, terminology=terminology)
     if study:
         settings = replace(settings, id=study, every_patient=True)
     if decisions:
         settings = replace(settings, decisions=read_decisions(decisions))
     if units:
         settings = replace(settings, units=units.value)
-    return replace(settings, ct=ct) if ct else settings
+    if not ct:
+        return settings
+    return replace(
+        settings, ct=sdtm_release(ct, Path(settings.terminology) if settings.terminology else None)
+    )
 
 
 def _formats(text: str) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from trialbridge.standards.stores import (
     package_of,
     release,
     releases,
+    sdtm_release,
 )
 from trialbridge.standards.terminology import (
     Codelist,
@@ -64,5 +65,6 @@ __all__ = [
     "release",
     "releases",
     "retirement",
+    "sdtm_release",
     "successors",
 ]

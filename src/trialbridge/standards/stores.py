@@ -184,6 +184,22 @@ def release(name: str, folder: Path | None = None) -> str:
     raise ReleaseError("", "", name, tuple(facts.name for facts in releases(folder)))
 
 
+def sdtm_release(date: str, folder: Path | None = None) -> str:
+    """Return the release of SDTM terminology of a date, as `release` does; that of no other standard.
+
+    Raises:
+        ReleaseError: There is none.
+
+    Example:
+        >>> sdtm_release("2026-03-27")
+        '2026-03-27'
+    """
+    known = tuple(facts.name for facts in releases(folder) if facts.standard == "SDTM")
+    if date not in known:
+        raise ReleaseError("", "", date, known)
+    return release(date, folder)
+
+
 def releases(folder: Path | None = None) -> tuple[ReleaseFacts, ...]:
     """Return all releases that there are, those of SDTM first, each standard by date.
 
