@@ -158,6 +158,7 @@ class LoincRow(NamedTuple):
         restyp: --RESTYP, kind of property.
         fast: --FAST.
         pdur: --PDUR, planned duration of a collection, ISO 8601.
+        tpt: --TPT, planned time point, in words.
     """
 
     loinc: str
@@ -173,6 +174,7 @@ class LoincRow(NamedTuple):
     restyp: str
     fast: str
     pdur: str
+    tpt: str
 
 
 @cache
