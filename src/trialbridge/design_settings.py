@@ -45,8 +45,6 @@ DURATION = re.compile(
     r"-?P(?:\d+W|(?=.)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?)"
 )
 BASELINE_FORM = re.compile(rf"visit \d+(?:\.\d+)?|{'|'.join(BASELINE[1:])}")
-SECTIONS = frozenset({*LISTS, "epochs", "baseline"})
-"""The sections of a study.toml that are read here."""
 
 
 def design_problems(data: Mapping[str, Any]) -> list[str]:
@@ -244,3 +242,31 @@ def _timepoint(timepoint: Mapping[str, Any]) -> dict[str, Any]:
         "TPTREF": timepoint.get("reference"),
         "ANCHOR": timepoint.get("anchor"),
     }
+
+
+def design_overrides(design: Design) -> list[tuple[str, str]]:
+    """Return what the settings say of the design, for the report.
+
+    Example:
+        >>> design_overrides(design_settings({"baseline": {"LB": "visit 1"}}))
+        [('baseline of LB', 'visit 1')]
+    """
+    found = [(f"visit {row['VISITNUM']:g}", _visit_words(row)) for row in design.visits.to_pylist()]
+    found += [
+        (f"element {row['ETCD']}", " to ".join(filter(None, (row["TESTRL"], row["TEENRL"]))))
+        for row in design.elements.to_pylist()
+    ]
+    found += [
+        (f"time point {row['TPT']}", " ".join(filter(None, (row["ELTM"], row["TPTREF"]))))
+        for row in design.timepoints.to_pylist()
+    ]
+    chosen = (("tie of epochs", design.tie, "treatment"), ("epoch before the first", design.before, "blank"))
+    found += [(name, value) for name, value, default in chosen if value != default]
+    return found + [(f"baseline of {domain}", rule) for domain, rule in design.baseline.items()]
+
+
+def _visit_words(row: Mapping[str, Any]) -> str:
+    window = f"{row['EARLY']} to {row['LATE']} days" if row["EARLY"] is not None else ""
+    day = f"day {row['VISITDY']:g}" if row["VISITDY"] is not None else ""
+    named = ", ".join(row["NAMES"] or ())
+    return "; ".join(filter(None, (row["VISIT"], day, window, row["ARMCD"], named)))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from trialbridge.decisions import Decisions, read_decisions
+from trialbridge.design import Design
+from trialbridge.design_settings import LISTS, design_overrides, design_problems, design_settings
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
 from trialbridge.errors import ConfigurationError, ReleaseError
 from trialbridge.standards import DEFAULT_CT, sdtm_release
@@ -35,6 +37,11 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "arms": {},
     "questionnaires": {},
     "permitted": {},
+    "visits": {},
+    "elements": {},
+    "timepoints": {},
+    "epochs": {"tie": str, "before": str},
+    "baseline": {},
     "terminology": {"folder": str},
     "dictionaries": {
         "meddra": str,
@@ -77,6 +84,7 @@ class Study:
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
         decisions: What people decided about codes and texts that no table knows.
         dictionaries: The user's own licensed dictionaries.
+        design: What is planned when, and the sponsor's rules about it.
         source: The file it was read from; empty for none.
     """
 
@@ -100,6 +108,7 @@ class Study:
     every_patient: bool = False
     decisions: Decisions = field(default_factory=Decisions)
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
+    design: Design = field(default_factory=Design)
     source: str = ""
 
     @property
@@ -122,6 +131,7 @@ class Study:
             instruments,
             self.decisions,
             self.dictionaries,
+            self.design.numbers(),
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -143,6 +153,7 @@ class Study:
         }
         found += [(name, value) for name, value in named.items() if value]
         found += [(f"dictionary {name}", said) for name, said in self.dictionaries.overrides()]
+        found += design_overrides(self.design)
         return [("unit system", self.units), ("terminology", self.ct), *found]
 
 
@@ -190,7 +201,8 @@ def _problems(data: Mapping[str, Any], source: str) -> list[str]:
     problems = [
         f"there is no section [{name}]; there are {', '.join(_KEYS)}" for name in data if name not in _KEYS
     ]
-    problems += [f"[{name}] is no section" for name in _KEYS if not isinstance(data.get(name, {}), dict)]
+    tables = [name for name in _KEYS if name not in LISTS]
+    problems += [f"[{name}] is no section" for name in tables if not isinstance(data.get(name, {}), dict)]
     for section, keys in _KEYS.items():
         if keys and isinstance(data.get(section), dict):
             problems += _key_problems(section, keys, data[section])
@@ -199,6 +211,7 @@ def _problems(data: Mapping[str, Any], source: str) -> list[str]:
         *_release_problems(data, source),
         *_code_problems(data),
         *_variable_problems(data),
+        *design_problems(data),
         *dictionary_problems(data.get("dictionaries", {})),
     ]
 
@@ -307,6 +320,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         cut=study.get("cut", ""),
         decisions=_decisions(study.get("decisions", ""), source),
         dictionaries=dictionaries_of(data.get("dictionaries", {}), str(Path(source).parent)),
+        design=design_settings(data),
         source=source,
     )
 

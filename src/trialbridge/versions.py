@@ -83,7 +83,12 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "location": "region",
         "status": "progressStatus[].state.coding[].code",
     },
-    "Encounter": {"period": "actualPeriod", "class": "class[].coding[]"},
+    "Appointment": {"cancelationReason": "cancellationReason"},
+    "Encounter": {
+        "period": "actualPeriod",
+        "class": "class[].coding[]",
+        "reasonCode[]": "reason[].value[].concept",
+    },
     "Medication": {"form": "doseForm"},
     "QuestionnaireResponse": {"identifier": "identifier[]"},
     "Consent": {"dateTime": "date", "patient": "subject"},

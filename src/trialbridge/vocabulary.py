@@ -51,6 +51,7 @@ class Vocabulary:
         questionnaires: Canonical URL of a questionnaire, or its last segment -> the study's category.
         decisions: What people decided about codes and texts that no table knows.
         dictionaries: The user's own licensed dictionaries.
+        visits: What names a planned visit, in lower case -> its number.
     """
 
     ct: str = DEFAULT_CT
@@ -61,6 +62,7 @@ class Vocabulary:
     questionnaires: Mapping[str, str] = field(default_factory=dict)
     decisions: Decisions = field(default_factory=Decisions)
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
+    visits: Mapping[str, str] = field(default_factory=dict)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
