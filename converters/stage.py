@@ -102,8 +102,11 @@ def stage(
 
 def whole_table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     """Return one table of record batches; a column that a batch left out is blank there."""
-    whole = pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
-    return whole.combine_chunks()
+    return _one_schema(batches).combine_chunks()
+
+
+def _one_schema(batches: Sequence[pa.RecordBatch]) -> pa.Table:
+    return pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
 
 
 def _pieces(sources: Sequence[Source]) -> list[Piece]:
@@ -148,9 +151,9 @@ def _read_to_files(
     for number, (key, batches) in enumerate(tables.items()):
         if batches:
             path = str(Path(folder, f"{piece.number}-{number}.arrow"))
-            with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, batches[0].schema) as writer:
-                for batch in batches:
-                    writer.write_batch(batch)
+            whole = _one_schema(batches)
+            with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, whole.schema) as writer:
+                writer.write_table(whole)
             written.append((key, path))
     return written, census, findings
 

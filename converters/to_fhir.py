@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import extension_texts
+from trialbridge.carriage import BASIS, DATASET, digests, extension_texts
 from trialbridge.columns import SEPARATOR, blank, by_value
 from trialbridge.converters.assemble import Assembled, Assembler, Written, digest
 from trialbridge.converters.build import Struct
@@ -24,7 +24,7 @@ from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.converters.stage import Staged, column, whole_table
 from trialbridge.elements import Version
-from trialbridge.mapping import Domain, to_records
+from trialbridge.mapping import Domain, of_elements, to_records
 from trialbridge.plans import ReadPlan
 from trialbridge.registry import paths_by_type
 from trialbridge.routing import carried, to_leaves
@@ -53,7 +53,15 @@ class Resources:
     lost: Mapping[str, int]
 
 
-def to_resources(domain: Domain, table: Cells, vocabulary: Vocabulary, version: Version = "R4") -> Resources:
+def to_resources(
+    domain: Domain,
+    table: Cells,
+    vocabulary: Vocabulary,
+    version: Version = "R4",
+    *,
+    ids: pa.Array | None = None,
+    numeric: frozenset[str] = frozenset(),
+) -> Resources:
     """Return the resources of SDTM records, from which the same records can be read.
 
     Args:
@@ -61,21 +69,27 @@ def to_resources(domain: Domain, table: Cells, vocabulary: Vocabulary, version: 
         table: Variable -> column of text, ``USUBJID`` among them; a variable that is not there is blank.
         vocabulary: The study's words.
         version: The FHIR release to write.
+        ids: The id of each record's resource; made of its keys where nobody gives them.
+        numeric: The variables that are numbers.
     """
     nothing = blank(len(table["USUBJID"]))
     table = {**dict.fromkeys(domain.reversible(), nothing), **table}
     assembler = _assembler(domain, version)
     leaves = to_leaves(domain, table, vocabulary, version)
-    ids, subjects = _ids(domain, table), by_value(table["USUBJID"], patient_id)
+    ids = _ids(domain, table) if ids is None else ids
+    subjects = by_value(table["USUBJID"], patient_id)
     made = assembler.assemble(leaves, ids, subjects)
-    missing = carried(
-        domain, table, _records(domain, _restaged(assembler, made.written), made.order, vocabulary)
-    )
+    read = _read(domain, _restaged(assembler, made.written), made.order, vocabulary)
+    missing = carried(domain, table, read)
     if missing.columns:
-        made = _carrying(
-            assembler, made, leaves, ids, subjects, extension_texts(missing.columns, frozenset())
-        )
+        parts = extension_texts({**missing.columns, **_basis(table, read)}, numeric)
+        made = _carrying(assembler, made, leaves, ids, subjects, parts)
     return Resources(made.written, made.order, missing.cells, missing.lost)
+
+
+def _basis(table: Cells, read: Cells) -> dict[str, pa.Array]:
+    """Return the digest of what the elements say, for records that are of a dataset."""
+    return {BASIS: digests(read)} if DATASET in table else {}
 
 
 def _carrying(
@@ -147,7 +161,7 @@ def read_back(
         data = list(part.lines())
         nothing = [""] * len(data)
         extraction.add(Batch(part.kind, "", data, list(range(len(data))), nothing, nothing, nothing))
-    return _records(domain, _staged(extraction.finished()), order, vocabulary)
+    return _read(domain, _staged(extraction.finished()), order, vocabulary, carried=True)
 
 
 def _staged(found: Mapping[tuple[str, str], Sequence[pa.RecordBatch]]) -> Staged:
@@ -157,9 +171,10 @@ def _staged(found: Mapping[tuple[str, str], Sequence[pa.RecordBatch]]) -> Staged
     )
 
 
-def _records(
-    domain: Domain, staged: Staged, order: np.ndarray, vocabulary: Vocabulary
+def _read(
+    domain: Domain, staged: Staged, order: np.ndarray, vocabulary: Vocabulary, *, carried: bool = False
 ) -> dict[str, pa.Array]:
+    """Return the SDTM columns of what was staged, in record order; what is carried too, where asked for."""
     rows = len(order)
     numbers = pa.array(np.arange(rows), pa.int64())
     rowset = Rowset(numbers, pa.nulls(rows, pa.int64()))
@@ -169,4 +184,5 @@ def _records(
         rowset = Rowset(pc.index_in(parents, first).cast(pa.int64()), numbers)
     leaves = StagedLeaves(domain, staged, identify(staged), rowset)
     back = pa.array(np.argsort(order), pa.int64())
-    return {name: values.take(back) for name, values in to_records(domain, leaves, vocabulary).values.items()}
+    read = to_records if carried else of_elements
+    return {name: values.take(back) for name, values in read(domain, leaves, vocabulary).values.items()}

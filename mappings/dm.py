@@ -12,9 +12,7 @@ from trialbridge.coded import Several
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.matching import Chosen, Matching
 from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
-
-USUBJID = "urn:trialbridge:usubjid"
-"""The identifier system of a USUBJID that was given; without one it is made by the study's template."""
+from trialbridge.vocabulary import USUBJID
 
 GENDER = "http://hl7.org/fhir/administrative-gender"
 NULL_FLAVOR = "http://terminology.hl7.org/CodeSystem/v3-NullFlavor"

@@ -13,13 +13,14 @@ also one that no mapping knows. Four parts are no variables: see `ABSENT`, `BASI
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import blank
+from trialbridge.columns import SEPARATOR, blank
 from trialbridge.rules import Leaves
 
 RECORD = "urn:trialbridge:sdtm"
@@ -130,3 +131,22 @@ def _escaped(column: pa.Array) -> pa.Array:
         if pc.any(pc.match_substring(column, character)).as_py():
             column = pc.replace_substring(column, character, escape)
     return column
+
+
+def digests(columns: Mapping[str, pa.Array]) -> pa.Array:
+    """Return the digest of each row's values, whatever the order of the columns; blank columns do not count.
+
+    Example:
+        >>> one = {"A": pa.array(["x"]), "B": pa.array(["y"])}
+        >>> digests(one) == digests({**dict(reversed(one.items())), "C": blank(1)})
+        True
+    """
+    cells = [
+        pc.fill_null(pc.binary_join_element_wise(f"{name}=", columns[name], SEPARATOR, ""), "")
+        for name in sorted(columns)
+        if columns[name].null_count < len(columns[name])
+    ]
+    if not cells:
+        return blank(len(next(iter(columns.values()), ())))
+    texts = pc.binary_join_element_wise(*cells, "").cast(pa.binary()).to_pylist()
+    return pa.array([blake2b(text, digest_size=8).hexdigest() for text in texts], pa.string())

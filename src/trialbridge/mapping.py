@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from trialbridge.carriage import ABSENT, extension_path, extension_paths, read_e
 from trialbridge.columns import blank
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
-from trialbridge.rules import Cells, Const, Leaves, OneOf, OneWay, Rule
+from trialbridge.rules import Carried, Cells, Const, Leaves, OneOf, OneWay, Rule
 from trialbridge.standards import ig_variables
 from trialbridge.vocabulary import Vocabulary
 
@@ -64,6 +64,8 @@ class Domain:
         companions: Path -> what is written beside another value of the same element.
         first: Variables that are written before the others, which then go where these leave room.
         source_of: Origin source of collected values: ``Investigator``, ``Vendor`` or ``Subject``.
+        complete: Whether it is held against the standard's variables, as the mapping of a domain is.
+        carried: Variables that only the documented extension holds, see `carrying`.
 
     Raises:
         MappingDefinitionError: A path cannot be parsed, a join is unknown, or a required or expected
@@ -82,11 +84,13 @@ class Domain:
     companions: Mapping[str, str] = field(default_factory=dict)
     first: tuple[str, ...] = ()
     source_of: str = "Investigator"
+    carried: tuple[str, ...] = ()
+    complete: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot be meant."""
-        known = {variable.name: variable for variable in ig_variables(self.code)}
-        for name in self.rules:
+        known = {variable.name: variable for variable in ig_variables(self.code)} if self.complete else {}
+        for name in self.rules if self.complete else ():
             if name not in known:
                 raise MappingDefinitionError(self.code, name, "is no variable of this domain in SDTMIG 3.4")
         for name, variable in known.items():
@@ -107,9 +111,17 @@ class Domain:
 
     def all_rules(self) -> Iterator[tuple[str, Rule]]:
         """Return every variable and every supplemental qualifier with its rule."""
-        yield from self.rules.items()
-        for name, supp in self.supp.items():
-            yield name, supp.rule
+        declared = {**self.rules, **{name: supp.rule for name, supp in self.supp.items()}}
+        for name, rule in declared.items():
+            if name not in self.carried:
+                yield name, rule
+        for name in self.carried:
+            yield name, Carried()
+
+    def carrying(self, names: Iterable[str]) -> Domain:
+        """Return the same declaration for records with values for `names`: what no rule takes is carried."""
+        kept = set(self.reversible())
+        return replace(self, carried=tuple(name for name in names if name not in kept))
 
     def paths(self) -> dict[str, None]:
         """Return every path that is read, in order, without repetition."""
@@ -140,17 +152,33 @@ class Records(NamedTuple):
 
 def to_records(domain: Domain, leaves: Leaves, vocabulary: Vocabulary) -> Records:
     """Return the SDTM columns of `leaves`, by every rule of `domain`; derived variables are null as yet."""
+    return with_extension(domain, leaves, of_elements(domain, leaves, vocabulary))
+
+
+def of_elements(domain: Domain, leaves: Leaves, vocabulary: Vocabulary) -> Records:
+    """Return what the elements say, whatever the documented extension holds."""
     records = Records({}, {}, {})
-    carried = read_extension(domain.rows, leaves)
     for name, rule in domain.all_rules():
         cells = rule.to_sdtm(leaves, vocabulary)
-        if carried and not isinstance(rule, OneWay | Const):
-            cells = _with_extension(cells, carried, name)
         records.values[name] = cells.values
         records.lost[name] = cells.lost
         if cells.which is not None:
             records.which[name] = cells.which
     return records
+
+
+def with_extension(domain: Domain, leaves: Leaves, records: Records) -> Records:
+    """Return the same columns with what the documented extension holds, which is what the record held."""
+    carried = read_extension(domain.rows, leaves)
+    if not carried:
+        return records
+    found = Records(dict(records.values), dict(records.which), dict(records.lost))
+    for name in domain.reversible():
+        cells = Cells(records.values[name], records.which.get(name), records.lost[name])
+        found.values[name], which, found.lost[name] = _with_extension(cells, carried, name)
+        assert which is not None  # noqa: S101 -- the extension is an alternative, so there are several
+        found.which[name] = which
+    return found
 
 
 def _with_extension(cells: Cells, carried: Mapping[str, pa.Array], name: str) -> Cells:

@@ -135,6 +135,22 @@ class OneWay:
         return {}
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A variable that only the documented extension holds, in records that come from SDTM."""
+
+    paths: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+        """Return nulls: no element holds it."""
+        return cells_of(blank(leaves.rows))
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
+        """Return nothing."""
+        return {}
+
+
 @dataclass(frozen=True)
 class OneOf:
     """Alternatives, in order of trust: the first with a value is read, the first that takes it is written."""

@@ -19,6 +19,9 @@ NCIT_SYSTEMS = frozenset({NCIT, "http://ncimeta.nci.nih.gov", "urn:oid:2.16.840.
 UCUM = "http://unitsofmeasure.org"
 SNOMED = "http://snomed.info/sct"
 
+USUBJID = "urn:trialbridge:usubjid"
+"""The identifier system of a USUBJID that was given; without one it is made by the study's template."""
+
 Basis = Literal["study", "decision", "loinc", ""]
 
 

@@ -1,0 +1,335 @@
+"""SDTM records that were carried to FHIR, read back: to the dataset that each says it is of, as they were.
+
+Such a resource, or answered item, names its dataset in the documented extension. What an element says is read
+by the rules of the domain, the rest from the extension. Where the elements no longer say what they said when
+the record was written (its digest tells), they count, and a finding says so.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.carriage import (
+    ABSENT,
+    BASIS,
+    DATASET,
+    ROW,
+    digests,
+    extension_paths,
+    numbers_in,
+    read_extension,
+)
+from trialbridge.classes import observation_class, of_class
+from trialbridge.columns import TEXT, blank
+from trialbridge.converters.declared import DeclaredDataset, read_library
+from trialbridge.converters.fhir_parts import code_of, declaration_of, implied_values, study_of_datasets
+from trialbridge.converters.identity import Identities
+from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.stage import Staged, column
+from trialbridge.findings import Finding, Severity
+from trialbridge.mapping import of_elements, with_extension
+from trialbridge.model import Dataset, Variable
+from trialbridge.paths import parse
+from trialbridge.registry import SUBJECTS, Paths, all_declarations, paths_by_type
+from trialbridge.standards import ig_datasets, ig_variables, keys
+from trialbridge.standards.guide import VariableFacts
+from trialbridge.vocabulary import USUBJID, Vocabulary
+
+Kind = Literal["Char", "Num"]
+SPECIAL = frozenset({ABSENT, BASIS, DATASET, ROW})
+MISSING = r"^\.[A-Z_]$"
+LIBRARY = ("name", "content[].data")
+"""What is read of a Library."""
+
+
+@dataclass
+class Restored:
+    """What was read back.
+
+    Attributes:
+        datasets: The datasets, by name.
+        rows: Resource type -> row of its table -> dataset.
+        findings: Records that were changed since they were written.
+    """
+
+    datasets: list[Dataset] = field(default_factory=list)
+    rows: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    findings: list[Finding] = field(default_factory=list)
+
+
+@dataclass
+class _Table:
+    """The columns of a staged table, as leaves."""
+
+    table: pa.Table
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.table)
+
+    def __call__(self, path: str) -> pa.Array:
+        """Return the column of a path."""
+        return column(self.table, parse(path).local)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The records of one dataset that stand in one table.
+
+    Attributes:
+        kind: Resource type.
+        unit: ``item`` where answers are the records.
+        rows: Rows of the table of that unit.
+        parts: The extension of these rows.
+        numeric: The parts that are numbers.
+    """
+
+    kind: str
+    unit: str
+    rows: np.ndarray
+    parts: frozenset[str]
+    numeric: frozenset[str]
+
+
+def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> Restored:
+    """Return the datasets whose records say that they are of one.
+
+    Args:
+        staged: What was read.
+        identities: Who is who in it.
+        vocabulary: The words of the study.
+    """
+    whole = Restored()
+    found = _found(staged, identities)
+    known = _declared(staged)
+    study = ""
+    for name in sorted(found.keys() | known.keys(), key=lambda name: (name != "DM", name)):
+        tables = [_records(name, one, staged, identities, vocabulary, whole) for one in found.get(name, ())]
+        table = pa.concat_tables(tables, promote_options="default") if tables else None
+        numeric = frozenset().union(*(one.numeric for one in found.get(name, ())))
+        whole.datasets.append(_dataset(name, table, known.get(name), numeric, study))
+        study = study or study_of_datasets(whole.datasets)
+    return whole
+
+
+def _found(staged: Staged, identities: Identities) -> dict[str, list[_Found]]:
+    found: dict[str, list[_Found]] = defaultdict(list)
+    for (kind, unit), table in staged.tables.items():
+        if unit == "component":
+            continue
+        rows = "item" if unit == "item" else "resource"
+        leaves = _Table(table)
+        names = read_extension(rows, leaves).get(DATASET)
+        if names is None:
+            continue
+        live = _live(kind, unit, table, staged, identities)
+        encoded = names.dictionary_encode()
+        codes = pc.fill_null(encoded.indices, -1).to_numpy()
+        for code, name in enumerate(encoded.dictionary.to_pylist()):
+            here = np.flatnonzero((codes == code) & live)
+            some = _Table(
+                table.select([one for one in table.column_names if one in _locals(rows)]).take(pa.array(here))
+            )
+            parts = frozenset(read_extension(rows, some)) - SPECIAL
+            found[name].append(_Found(kind, unit, here, parts, numbers_in(rows, some)))
+    return found
+
+
+def _locals(rows: str) -> set[str]:
+    return {parse(path).local for path in extension_paths(rows)}
+
+
+def _live(kind: str, unit: str, table: pa.Table, staged: Staged, identities: Identities) -> np.ndarray:
+    """Return which rows count: no superseded version, no exact duplicate."""
+    live: np.ndarray = identities.indexes[kind].live
+    return live if not unit else live[_resources(kind, table, staged)]
+
+
+def _resources(kind: str, unit: pa.Table, staged: Staged) -> np.ndarray:
+    """Return the row of the resource that each row of a unit table stands in."""
+    whole = staged.table(kind)
+    assert whole is not None  # noqa: S101 -- a unit stands in a resource
+    found: np.ndarray = pc.index_in(column(unit, "_parent"), column(whole, "_uid")).to_numpy()
+    return found
+
+
+def _declared(staged: Staged) -> dict[str, DeclaredDataset]:
+    table = staged.table("Library")
+    if table is None:
+        return {}
+    found = [read_library(data) for data in column(table, LIBRARY[1]).to_pylist() if data]
+    return {one.name: one for one in found if one is not None}
+
+
+def _records(
+    name: str, found: _Found, staged: Staged, identities: Identities, vocabulary: Vocabulary, whole: Restored
+) -> pa.Table:
+    """Return the records of one dataset that stand in one table, with their place in the dataset."""
+    domain = declaration_of(name, observation_class(name, found.parts)).carrying(sorted(found.parts))
+    table = staged.table(found.kind, found.unit)
+    assert table is not None  # noqa: S101 -- it is where the records were found
+    numbers = pa.array(found.rows)
+    base = _resources(found.kind, table.take(numbers), staged) if found.unit else found.rows
+    rowset = Rowset(pa.array(base), numbers if found.unit else pa.nulls(len(base), pa.int64()))
+    leaves = StagedLeaves(domain, staged, identities, rowset)
+    natives = of_elements(domain, leaves, vocabulary)
+    carried = read_extension(domain.rows, leaves)
+    values = dict(with_extension(domain, leaves, natives).values)
+    changed = _changed(natives.values, carried)
+    if changed.any():
+        _note(name, leaves, changed, whole)
+        values |= _elements_first(natives.values, values, changed)
+    whole.rows[found.kind].update(dict.fromkeys(base.tolist(), name))
+    values.setdefault("USUBJID", blank(len(base)))
+    values["USUBJID"] = pc.coalesce(values["USUBJID"], _subjects(found.kind, staged, identities, rowset.base))
+    rows = carried.get(ROW, blank(len(base))).cast(pa.int64())
+    return pa.table({**{key: one for key, one in values.items() if key not in SPECIAL}, ROW: rows})
+
+
+def _changed(natives: Mapping[str, pa.Array], carried: Mapping[str, pa.Array]) -> np.ndarray:
+    """Return which records are of resources whose elements say something else than when they were written."""
+    if BASIS not in carried:
+        return np.zeros(len(next(iter(natives.values()), ())), bool)
+    differs = pc.fill_null(pc.not_equal(digests(natives), carried[BASIS]), False)  # noqa: FBT003 -- an Arrow scalar
+    changed: np.ndarray = differs.to_numpy(zero_copy_only=False)
+    return changed
+
+
+def _note(name: str, leaves: StagedLeaves, changed: np.ndarray, whole: Restored) -> None:
+    ids = leaves.pointers({"id": "id"})["id"].to_pylist()
+    message = (
+        "somebody changed the resource since the record was written; what its elements say counts, "
+        "and what was derived of them before may no longer hold"
+    )
+    whole.findings += [
+        Finding(
+            Severity.WARNING, "record-changed", message, name, resource=f"{leaves.domain.source}/{ids[row]}"
+        )
+        for row in np.flatnonzero(changed)
+    ]
+
+
+def _elements_first(
+    natives: Mapping[str, pa.Array], values: Mapping[str, pa.Array], changed: np.ndarray
+) -> dict[str, pa.Array]:
+    """Return the columns with what the elements say, in records that were changed."""
+    mask = pa.array(changed)
+    return {
+        name: pc.if_else(pc.and_(mask, one.is_valid()), one, values[name])
+        for name, one in natives.items()
+        if one.null_count < len(one)
+    }
+
+
+def _subjects(kind: str, staged: Staged, identities: Identities, rows: pa.Array) -> pa.Array:
+    """Return the USUBJID of the Patient that each resource is of."""
+    table, patients = staged.table(kind), staged.table("Patient")
+    if table is None or patients is None:
+        return blank(len(rows))
+    some = table.take(rows)
+    references = column(some, SUBJECTS.get(kind, "subject.reference"))
+    found = identities.resolve("Patient", some, kind, references)
+    return column(patients, f"identifier[system={USUBJID}].value").take(found)
+
+
+def _dataset(
+    name: str, table: pa.Table | None, known: DeclaredDataset | None, numeric: frozenset[str], study: str
+) -> Dataset:
+    """Return a dataset with its records in order, and its columns as they are declared."""
+    rows = 0 if table is None else len(table)
+    columns = {} if table is None else _columns(table)
+    for variable, value in implied_values(name, study).items():
+        lacking = columns.get(variable, blank(rows))
+        columns[variable] = pc.fill_null(lacking, value)
+    variables = _declared_variables(known) if known else _standard_variables(name, columns, numeric)
+    cells = {one.name: columns.get(one.name, blank(rows)) for one in variables}
+    values, missing = {}, {}
+    for one in variables:
+        values[one.name], marks = _typed(cells[one.name], one.type)
+        if marks.null_count < rows:
+            missing[one.name] = marks
+    facts = ig_datasets().get(code_of(name))
+    return Dataset(
+        name,
+        known.label if known else facts.label if facts else "",
+        tuple(_described(one, name) for one in variables),
+        pa.table(values),
+        missing,
+        facts.observation_class if facts else "",
+        facts.structure if facts else "",
+        tuple(key for key in _keys(name) if key in values),
+    )
+
+
+def _columns(table: pa.Table) -> dict[str, pa.Array]:
+    """Return the columns of records in the order that they say they had; those that do not say follow."""
+    order = pc.sort_indices(table[ROW])  # nulls stand last
+    ordered = table.take(order)
+    return {name: column(ordered, name) for name in table.column_names if name != ROW}
+
+
+def _keys(name: str) -> tuple[str, ...]:
+    try:
+        return keys(code_of(name))
+    except LookupError:
+        return ()
+
+
+def _declared_variables(known: DeclaredDataset) -> list[Variable]:
+    return [Variable(one.name, one.label, one.type, one.length, one.format) for one in known.columns]
+
+
+def _standard_variables(
+    name: str, columns: Mapping[str, pa.Array], numeric: frozenset[str]
+) -> list[Variable]:
+    """Return the variables that hold something, in the standard's order, and others behind them."""
+    facts = _facts(name)
+    there = [one for one, cells in columns.items() if cells.null_count < len(cells)]
+    order = [one for one in facts if one in there] + sorted(one for one in there if one not in facts)
+    return [
+        Variable(one, facts[one].label, facts[one].type)
+        if one in facts
+        else Variable(one, "", "Num" if one in numeric else "Char")
+        for one in order
+    ]
+
+
+def _facts(name: str) -> dict[str, VariableFacts]:
+    try:
+        return {one.name: one for one in ig_variables(code_of(name))}
+    except LookupError:
+        return {}
+
+
+def _described(variable: Variable, dataset: str) -> Variable:
+    """Return a variable with what the standard says of it."""
+    facts = _facts(dataset).get(variable.name)
+    if facts is None:
+        return variable
+    return replace(variable, role=facts.role, core=facts.core, codelists=facts.codelists)
+
+
+def _typed(cells: pa.Array, kind: Kind) -> tuple[pa.Array, pa.Array]:
+    """Return a column of its type, and its special missing values."""
+    if kind == "Char":
+        return cells, blank(0)
+    marked = pc.fill_null(pc.match_substring_regex(cells, MISSING), False)  # noqa: FBT003 -- an Arrow scalar
+    marks = pc.if_else(marked, pc.utf8_slice_codeunits(cells, 1), pa.scalar(None, TEXT))
+    return pc.if_else(marked, pa.scalar(None, TEXT), cells).cast(pa.float64()), marks
+
+
+def carried_paths() -> dict[str, Paths]:
+    """Return what must be read of FHIR for records to come back: resource type -> unit -> paths."""
+    generic = [of_class("XX", group) for group in ("FINDINGS", "INTERVENTIONS", "EVENTS", "")]
+    paths = paths_by_type([*all_declarations(), *generic])
+    paths["Library"] = {"": dict.fromkeys(LIBRARY)}
+    return paths

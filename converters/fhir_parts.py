@@ -1,0 +1,191 @@
+"""SDTM datasets made ready for FHIR: each with its declaration, its columns as text, and its subjects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.carriage import DATASET, ROW
+from trialbridge.classes import observation_class, of_class
+from trialbridge.columns import SEPARATOR, TEXT, flat
+from trialbridge.mapping import Domain
+from trialbridge.model import Dataset
+from trialbridge.registry import DOMAINS, declarations
+from trialbridge.standards import ig_variables, keys
+
+
+@dataclass(frozen=True)
+class Part:
+    """One dataset on its way to FHIR.
+
+    Attributes:
+        name: Dataset name, such as ``LBCH``.
+        domain: The declaration, which carries what no rule takes.
+        columns: Variable, or part of the extension -> text.
+        numeric: The variables that are numbers.
+        subjects: USUBJID of each record; null where it is of nobody.
+        ids: The id of each record's resource, made of its keys: a second run updates, and does not double.
+    """
+
+    name: str
+    domain: Domain
+    columns: dict[str, pa.Array]
+    numeric: frozenset[str]
+    subjects: pa.Array
+    ids: pa.Array
+
+    def take(self, rows: np.ndarray) -> dict[str, pa.Array]:
+        """Return some of the records."""
+        chosen = pa.array(rows)
+        return {name: column.take(chosen) for name, column in self.columns.items()}
+
+
+def code_of(dataset: str) -> str:
+    """Return the domain of a dataset: that of a split one is what its name begins with.
+
+    Example:
+        >>> code_of("LBCH"), code_of("SUPPLBCH"), code_of("RELREC")
+        ('LB', 'SUPPLBCH', 'RELREC')
+    """
+    return dataset[:2] if not dataset.startswith("SUPP") and dataset[:2] in DOMAINS else dataset
+
+
+def declaration_of(dataset: str, group: str) -> Domain:
+    """Return the declaration by which the records of a dataset are written, and read again.
+
+    Args:
+        dataset: Dataset name.
+        group: Its general observation class, for one without a mapping.
+    """
+    code = code_of(dataset)
+    return declarations(code)[0] if code in DOMAINS else of_class(dataset, group)
+
+
+def study_of_datasets(datasets: Iterable[Dataset]) -> str:
+    """Return the STUDYID that DM's records share; empty where there is no DM, or where they differ."""
+    for dataset in datasets:
+        if dataset.name == "DM" and "STUDYID" in dataset.table.column_names:
+            values = pc.unique(dataset.table["STUDYID"]).to_pylist()
+            return values[0] if len(values) == 1 and values[0] else ""
+    return ""
+
+
+def part_of(dataset: Dataset, study: str) -> Part:
+    """Return a dataset made ready.
+
+    STUDYID and DOMAIN are left out where they say what everybody knows: the study, and the dataset.
+
+    Args:
+        dataset: The dataset.
+        study: What `study_of_datasets` found.
+    """
+    rows = len(dataset.table)
+    numeric = frozenset(variable.name for variable in dataset.variables if variable.type == "Num")
+    columns = {variable.name: text_of(dataset, variable.name) for variable in dataset.variables}
+    implied = {
+        name for name, value in implied_values(dataset.name, study).items() if _all(columns.get(name), value)
+    }
+    kept = {
+        name: column for name, column in columns.items() if name not in implied and column.null_count < rows
+    }
+    domain = declaration_of(dataset.name, observation_class(dataset.name, columns))
+    if dataset.name == "DM":
+        kept |= {name: columns[name] for name in implied if name == "STUDYID"}
+    subjects = columns.get("USUBJID", pa.nulls(rows, TEXT))
+    extra = {
+        DATASET: pa.array([dataset.name]).take(pa.array(np.zeros(rows, np.int8))),
+        ROW: pa.array(np.arange(1, rows + 1)).cast(TEXT),
+    }
+    named = [name for name in kept if name != "USUBJID"]
+    return Part(
+        dataset.name,
+        domain.carrying([*named, *extra]),
+        {**kept, **extra},
+        numeric | {ROW},
+        subjects,
+        _ids(dataset, columns, study),
+    )
+
+
+def _ids(dataset: Dataset, columns: Mapping[str, pa.Array], study: str) -> pa.Array:
+    """Return an id for each record: of its --SEQ, else of its natural keys; repeated ones are numbered."""
+    names = [name for name in _key_names(dataset.name, columns) if name in columns]
+    cells = [pc.fill_null(columns[name], "") for name in names]
+    start = pa.array([SEPARATOR.join((study, dataset.name))]).take(
+        pa.array(np.zeros(len(dataset.table), np.int8))
+    )
+    texts = pc.binary_join_element_wise(start, *cells, SEPARATOR).to_pylist()
+    seen: dict[str, int] = defaultdict(int)
+    ids = []
+    for text in texts:
+        seen[text] += 1
+        whole = text if seen[text] == 1 else f"{text}{SEPARATOR}{seen[text]}"
+        ids.append(blake2b(whole.encode(), digest_size=16).hexdigest())
+    return pa.array(ids, TEXT)
+
+
+def _key_names(dataset: str, columns: Mapping[str, pa.Array]) -> tuple[str, ...]:
+    sequence = f"{dataset[:2]}SEQ"
+    if sequence in columns:
+        return ("USUBJID", sequence)
+    try:
+        return keys(code_of(dataset))
+    except LookupError:
+        return tuple(columns)
+
+
+def implied_values(dataset: str, study: str) -> dict[str, str]:
+    """Return variable -> the value that goes without saying in a dataset of the standard."""
+    try:
+        known = {variable.name for variable in ig_variables(code_of(dataset))}
+    except LookupError:
+        return {}
+    found = {"STUDYID": study, "DOMAIN": code_of(dataset)}
+    return {name: value for name, value in found.items() if value and name in known}
+
+
+def _all(column: pa.Array | None, value: str) -> bool:
+    return column is not None and not column.null_count and pc.all(pc.equal(column, value)).as_py()
+
+
+def text_of(dataset: Dataset, name: str) -> pa.Array:
+    """Return a column as text: a number in its shortest form, ``.A`` for missing A."""
+    column = flat(dataset.table[name])
+    if pa.types.is_string(column.type):
+        return column
+    text = column.cast(TEXT)
+    if name in dataset.missing:
+        marks = pc.binary_join_element_wise(".", dataset.missing[name].cast(TEXT), "")
+        text = pc.coalesce(text, marks)
+    return text
+
+
+def blocks(parts: Sequence[Part], subjects: int) -> Iterable[dict[str, np.ndarray]]:
+    """Yield, for each block of subjects, dataset -> rows; first those of records of nobody.
+
+    Args:
+        parts: The datasets.
+        subjects: How many subjects a block has.
+    """
+    names = sorted({name for part in parts for name in pc.unique(part.subjects).to_pylist() if name})
+    known = pa.array(names, TEXT)
+    numbers = [
+        pc.fill_null(pc.index_in(part.subjects, known), -1).to_numpy(zero_copy_only=False) for part in parts
+    ]
+    orders = [np.argsort(number, kind="stable") for number in numbers]
+    bounds = [-1, *range(0, len(names), subjects), len(names)]
+    for first, last in pairwise(bounds):
+        found = {}
+        for part, number, order in zip(parts, numbers, orders, strict=True):
+            start, stop = np.searchsorted(number[order], [first, last])
+            if stop > start:
+                found[part.name] = np.sort(order[start:stop])
+        if found:
+            yield found

@@ -1,0 +1,170 @@
+"""The datasets of a folder, whatever format each is in: XPT, Dataset-JSON, SAS7BDAT, CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from trialbridge.converters.read_dataset_json import read_dataset_json
+from trialbridge.converters.read_xpt import read_xpt_library
+from trialbridge.errors import ReadError
+from trialbridge.findings import Finding, Severity
+from trialbridge.model import Dataset, Variable
+from trialbridge.standards import ig_datasets, ig_variables
+
+Described = Mapping[str, Dataset]
+"""Dataset name -> what a define.xml says of it; its table is not looked at."""
+
+
+def _xpt(source: Path, described: Described) -> list[Dataset]:  # noqa: ARG001 -- one of READERS
+    return read_xpt_library(source)
+
+
+def _json(source: Path, described: Described) -> list[Dataset]:  # noqa: ARG001 -- one of READERS
+    return [read_dataset_json(source)]
+
+
+def _sas(source: Path, described: Described) -> list[Dataset]:  # noqa: ARG001 -- one of READERS
+    import pyreadstat  # noqa: PLC0415 -- it brings pandas, which only this format needs
+
+    try:
+        columns, facts = pyreadstat.read_sas7bdat(str(source), output_format="dict")
+    except pyreadstat.ReadstatError as error:
+        raise ReadError(str(source), str(error)) from error
+    kinds = facts.readstat_variable_types
+    labels = dict(zip(facts.column_names, facts.column_labels, strict=True))
+    variables, cells = [], {}
+    for name in facts.column_names:
+        kind: Literal["Char", "Num"] = "Char" if kinds[name] == "string" else "Num"
+        variables.append(
+            Variable(
+                name.upper(), labels[name] or "", kind, facts.variable_storage_width.get(name),
+                facts.original_variable_types.get(name) or "" if kind == "Num" else "",
+            )
+        )  # fmt: skip
+        cells[name.upper()] = _sas_cells(columns[name], kind)
+    name = (facts.table_name or source.stem).upper()
+    return [Dataset(name, facts.file_label or "", tuple(variables), pa.table(cells))]
+
+
+def _sas_cells(values: Iterable[object], kind: str) -> pa.Array:
+    if kind == "Num":
+        numbers = [None if value is None else float(str(value)) for value in values]
+        return pa.array(numbers, pa.float64(), from_pandas=True)
+    texts = [None if value is None else str(value).rstrip() or None for value in values]
+    return pa.array(texts, pa.string())
+
+
+def _csv(source: Path, described: Described) -> list[Dataset]:
+    name = source.stem.upper()
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        names, *rows = csv.reader(file) or [[]]
+    if not names:
+        raise ReadError(str(source), "it holds no line with the names of variables")
+    known = {variable.name: variable for variable in _variables_of(name, described)}
+    variables = [known.get(one.upper()) or Variable(one.upper(), "") for one in names]
+    cells = {}
+    for number, variable in enumerate(variables):
+        texts = [row[number] if number < len(row) and row[number] else None for row in rows]
+        cells[variable.name] = _csv_cells(source, variable, texts)
+    label = described[name].label if name in described else _label(name)
+    return [Dataset(name, label, tuple(variables), pa.table(cells))]
+
+
+def _csv_cells(source: Path, variable: Variable, texts: Sequence[str | None]) -> pa.Array:
+    if variable.type == "Char":
+        return pa.array(texts, pa.string())
+    try:
+        return pa.array([None if text is None else float(text) for text in texts], pa.float64())
+    except ValueError as error:
+        raise ReadError(str(source), f"{variable.name} is a number in its description: {error}") from error
+
+
+def _variables_of(name: str, described: Described) -> Sequence[Variable]:
+    """Return what a define.xml says of a dataset's variables, else what the standard says."""
+    if name in described:
+        return described[name].variables
+    code = name if name in ig_datasets() or name.startswith("SUPP") else name[:2]
+    try:
+        return [Variable(facts.name, facts.label, facts.type) for facts in ig_variables(code)]
+    except LookupError:
+        return ()
+
+
+def _label(name: str) -> str:
+    return ig_datasets()[name].label if name in ig_datasets() else ""
+
+
+READERS: Mapping[str, Callable[[Path, Described], list[Dataset]]] = {
+    ".xpt": _xpt,
+    ".json": _json,
+    ".ndjson": _json,
+    ".sas7bdat": _sas,
+    ".csv": _csv,
+}
+"""Ending of a file's name, in lower case -> what reads it."""
+
+
+def dataset_files(sources: Iterable[Path]) -> list[Path]:
+    """Return the files of datasets among `sources`, those of folders too, in the order of their names.
+
+    Raises:
+        ReadError: A source does not exist.
+    """
+    return sorted(set(_files(sources)), key=lambda path: (path.name.lower(), str(path)))
+
+
+def _files(sources: Iterable[Path]) -> Iterator[Path]:
+    for source in sources:
+        if not source.exists():
+            raise ReadError(str(source), "there is no such file")
+        found = sorted(source.iterdir()) if source.is_dir() else [source]
+        yield from (path for path in found if path.suffix.lower() in READERS)
+
+
+def read_sdtm(
+    sources: Iterable[Path], described: Described | None = None
+) -> tuple[list[Dataset], list[Finding]]:
+    """Return the datasets of files and folders, and a finding for each file that is none.
+
+    Args:
+        sources: Files, and folders that hold them.
+        described: What a define.xml says of the datasets: the types of a CSV's columns.
+
+    Raises:
+        ReadError: A source does not exist, or nothing in `sources` is a dataset.
+    """
+    given = list(sources)
+    found: dict[str, tuple[Path, Dataset]] = {}
+    findings = []
+    for path in sorted(dataset_files(given), key=_preference):
+        try:
+            read = READERS[path.suffix.lower()](path, described or {})
+        except (ReadError, UnicodeDecodeError, OSError) as error:
+            findings.append(Finding(Severity.ERROR, "dataset-unreadable", str(error), source=path.name))
+            continue
+        for dataset in read:
+            first, known = found.setdefault(dataset.name, (path, dataset))
+            if known is not dataset:
+                findings.append(_double(known, dataset, first, path))
+    if not found:
+        reasons = "; ".join(one.message for one in findings) or f"no {', '.join(READERS)} file is there"
+        raise ReadError(", ".join(map(str, given)), reasons)
+    return [dataset for _, (_, dataset) in sorted(found.items())], findings
+
+
+def _preference(path: Path) -> tuple[int, str, str]:
+    """Return what a file goes by: of two with one dataset, the format that regulators take counts."""
+    return [*READERS].index(path.suffix.lower()), path.name.lower(), str(path)
+
+
+def _double(known: Dataset, other: Dataset, first: Path, path: Path) -> Finding:
+    same = known.table.equals(other.table)
+    severity = Severity.NOTICE if same else Severity.ERROR
+    how = "the same" if same else "not the same"
+    message = f"{path.name} holds a dataset {known.name}, too, {how} as {first.name}, which is taken"
+    return Finding(severity, "dataset-twice", message, known.name, source=path.name)
