@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from trialbridge.crosswalks import canonical, crosswalk, is_unitless, loinc, to_cdisc_unit, to_ucum
 from trialbridge.crosswalks.dimensions import parse
 from trialbridge.crosswalks.tables import CODELISTS, NCIT
-from trialbridge.standards import codelist, codelists
+from trialbridge.standards import CT_VERSIONS, codelist, codelists
 
 TABLES = Path(__file__).parents[1] / "src/trialbridge/crosswalks"
 SCT = "http://snomed.info/sct"
@@ -45,6 +45,14 @@ TARGET_LISTS = CODELISTS | {
     "fasting": "NY",
     "ucum": "UNIT",
 }
+ROLLED_UP = {
+    "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategory",
+    "https://standards.digital.health.nz/ns/ethnic-group-level-1-code",
+    "http://terminology.hl7.org/CodeSystem/adverse-event-seriousness",
+    "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl",
+    "",
+}
+"""Systems that say more than the term: nothing is written back in them."""
 INSTRUMENT_CATEGORIES = {"FT": "FTCAT", "QS": "QSCAT", "RS": "RSCAT"}
 
 
@@ -115,11 +123,45 @@ def test_no_code_stands_twice(name: str) -> None:
     assert [key for key, count in counts.items() if count > 1] == []
 
 
-@pytest.mark.parametrize("name", sorted(TARGET_LISTS))
-def test_every_target_is_a_current_term(name: str) -> None:
-    terms = codelist(TARGET_LISTS[name])
-    wrong = [row for row in crosswalk(name).rows if row["target"] and row["target"] not in terms]
-    assert wrong == []
+def test_every_unit_is_a_current_term() -> None:
+    terms = codelist("UNIT")
+    assert [row for row in crosswalk("ucum").rows if row["target"] and row["target"] not in terms] == []
+
+
+@pytest.mark.parametrize("ct", CT_VERSIONS)
+@pytest.mark.parametrize("name", sorted(set(TARGET_LISTS) - {"ucum"}))
+def test_every_target_is_a_term_of_both_releases(name: str, ct: str) -> None:
+    """A row whose term only one release has says which, in its column ct."""
+    terms = codelist(TARGET_LISTS[name], ct)
+    for row in crosswalk(name).rows:
+        if row["target"]:
+            assert (row["target"] in terms) == (row.get("ct", "") in {"", ct}), row
+
+
+@pytest.mark.parametrize("ct", CT_VERSIONS)
+def test_every_disposition_is_a_term_of_the_list_that_it_names(ct: str) -> None:
+    categories = codelist("DSCAT", ct)
+    for row in crosswalk("disposition").rows:
+        assert bool(row["target"]) == bool(row["codelist"]) == bool(row["cat"]), row
+        if row["target"]:
+            known = row["target"] in codelist(row["codelist"], ct)
+            assert known == (row["ct"] in {"", ct}), row
+            assert row["cat"] in categories, row
+
+
+@pytest.mark.parametrize("name", sorted({*TARGET_LISTS, "disposition"} - {"ucum"}))
+def test_the_way_back_is_one_to_one(name: str) -> None:
+    """Where several codes of a system mean one term, one of them is preferred; no code is preferred twice."""
+    table = crosswalk(name)
+    codes: dict[tuple[str, str], list[str]] = {}
+    for row in table.rows:
+        if row["code"] and row["target"] and not row.get("lat") and not row.get("reason"):
+            codes.setdefault((row["system"], row["target"]), []).append(row["code"])
+    preferred = {key: table.preferred(key[1], key[0]) for key in codes}
+    undecided = {key for key, code in preferred.items() if code is None}
+    assert undecided <= {(system, target) for system in ROLLED_UP for _, target in undecided}
+    decided = [(system, code) for (system, _), code in preferred.items() if code]
+    assert len(decided) == len(set(decided))
 
 
 @pytest.mark.parametrize("name", sorted(TARGET_LISTS))
@@ -391,6 +433,20 @@ def test_ucum_written_back_is_ucum() -> None:
         ("country", "urn:iso:std:iso:3166", "us", "USA"),
         ("phase", f"{THO}/research-study-phase", "phase-2", "PHASE II TRIAL"),
         ("data_absent_reason", f"{THO}/data-absent-reason", "not-performed", "NOT DONE"),
+        ("race", "urn:oid:2.16.840.1.113883.6.238", "1586-7", "AMERICAN INDIAN OR ALASKA NATIVE"),
+        ("race", "urn:oid:2.16.840.1.113883.6.238", "2036-2", "ASIAN"),
+        ("race", "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland", "H", "ASIAN"),
+        ("ethnicity", "urn:oid:2.16.840.1.113883.6.238", "2148-5", "HISPANIC OR LATINO"),
+        ("route", "urn:oid:0.4.0.127.0.16.1.1.2.1", "20053000", "ORAL"),
+        ("dose_form", "http://standardterms.edqm.eu", "10221000", "TABLET, FILM COATED"),
+        ("body_site", f"{THO}/v3-ActSite", "LT", "THIGH"),
+        ("body_site", SCT, "71341001:272741003=7771000", "FEMUR"),
+        ("purpose", f"{THO}/research-study-prim-purp-type", "basic-science", "BASIC SCIENCE"),
+        ("masking", "https://clinicaltrials.gov", "QUADRUPLE", "DOUBLE BLIND"),
+        ("disposition", "http://hl7.org/fhir/research-subject-status", "ineligible", "SCREEN FAILURE"),
+        ("relationship", f"{THO}/v3-RoleCode", "NMTH", "MOTHER, BIOLOGICAL"),
+        ("yes_no", "http://loinc.org", "LA33-6", "Y"),
+        ("vital_status", SCT, "419099009", "DEAD"),
     ],
 )
 def test_find(name: str, system: str, code: str, target: str) -> None:
@@ -406,6 +462,13 @@ def test_find(name: str, system: str, code: str, target: str) -> None:
         ("data_absent_reason", f"{THO}/data-absent-reason", "as-text"),
         ("route", "http://example.org", "26643006"),
         ("race", NCIT, "C00000"),
+        ("race", "urn:oid:2.16.840.1.113883.6.238", "2027-1"),
+        ("race", "urn:oid:2.16.840.1.113883.6.238", "1586"),
+        ("race", "http://example.org", "1586-7"),
+        ("masking", "https://clinicaltrials.gov", "TRIPLE"),
+        ("disposition", f"{THO}/research-subject-state", "withdrawn"),
+        ("disposition", f"{THO}/research-subject-state", "off-study"),
+        ("intervention_type", "https://clinicaltrials.gov", "OTHER"),
     ],
 )
 def test_find_nothing(name: str, system: str, code: str) -> None:
@@ -436,6 +499,32 @@ def test_seriousness_names_its_criterion(code: str, variable: str | None) -> Non
 )
 def test_find_text(name: str, text: str, target: str | None) -> None:
     assert crosswalk(name).find_text(text) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "site", "side"),
+    [
+        ("Left arm", "ARM", "LEFT"),
+        ("Structure of left hand (body structure)", "HAND", "LEFT"),
+        ("arm, right", "ARM", "RIGHT"),
+        ("bilateral eye", "EYE", "BILATERAL"),
+        ("right upper extremity", "LIMB, UPPER", "RIGHT"),
+        ("thigh", "THIGH", None),
+        ("left", None, None),
+        ("left furlong", None, None),
+        ("left right arm", None, None),
+    ],
+)
+def test_a_site_and_its_side_are_parted(text: str, site: str | None, side: str | None) -> None:
+    assert crosswalk("body_site").find_text(text) == site
+    assert crosswalk("body_site").find_text(text, "lat") == side
+
+
+def test_the_side_may_stand_behind_the_code() -> None:
+    sites = crosswalk("body_site")
+    assert sites.find(SCT, "71341001:272741003=7771000", "lat") == "LEFT"
+    assert sites.find(SCT, "71341001 |Femur| : 272741003 |Laterality| = 24028007 |Right|", "lat") == "RIGHT"
+    assert sites.find(SCT, "71341001:363698007=7771000", "lat") is None
 
 
 def test_the_way_back() -> None:

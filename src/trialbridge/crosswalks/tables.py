@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, cached_property
 from importlib import resources
@@ -15,22 +16,39 @@ NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
 #: the codelist of a table's targets: its NCI codes and synonyms need no rows of their own
 CODELISTS = {
     "ae_action": "ACN",
+    "allocation": "NY",
     "ae_outcome": "OUT",
     "ae_severity": "AESEV",
     "body_site": "LOC",
+    "directionality": "DIR",
     "dose_form": "FRM",
+    "epoch": "EPOCH",
     "ethnicity": "ETHNIC",
     "frequency": "FREQ",
     "interpretation": "NRIND",
+    "intervention_model": "INTMODEL",
+    "intervention_type": "INTTYPE",
+    "laterality": "LAT",
+    "masking": "TBLIND",
     "method": "METHOD",
     "phase": "TPHASE",
     "position": "POSITION",
+    "purpose": "TINDTP",
     "race": "RACE",
+    "relationship": "RELSUB",
     "route": "ROUTE",
     "sex": "SEX",
     "specimen": "SPECTYPE",
     "specimen_condition": "SPECCOND",
+    "study_type": "STYPE",
+    "vital_status": "SSTATRS",
+    "yes_no": "NY",
 }
+SIDE = "lat"
+"""The column of a table whose sites have a side."""
+_SERIAL = re.compile(r"(\d+)-\d")
+_SIDE_OF = re.compile(r"272741003\s*=\s*(\d+)")
+_STRUCTURE = re.compile(r"\([^()]*\)|\b(?:structure|entire|of|the)\b|,")
 
 
 class Crosswalk:
@@ -48,15 +66,18 @@ class Crosswalk:
     def find(self, system: str, code: str, column: str = "target") -> str | None:
         """Return `column` of the row for `code` of `system`, else of a row that names no system.
 
-        Letter case matters, save in rows whose ``case`` column says ``i``. An NCI code of the table's
-        codelist gives its term.
+        Letter case matters, save in rows whose ``case`` column says ``i``. A code ``1004..2026`` stands for
+        all codes with these serial numbers. An NCI code of the table's codelist gives its term.
 
         Example:
             >>> crosswalk("body_site").find("http://snomed.info/sct", "368208006", "lat")
             'LEFT'
         """
+        if SIDE in self.columns and ":" in code:
+            return self._find_expression(system, code, column)
         for key in (canonical(system), ""):
             row = self._exact.get((key, code)) or self._folded.get((key, code.casefold()))
+            row = row or self._in_range(key, code)
             if row is not None:
                 return row.get(column) or None
         if canonical(system) != NCIT or column != "target" or self._codelist is None:
@@ -77,7 +98,8 @@ class Crosswalk:
     def find_text(self, text: str, column: str = "target") -> str | None:
         """Return `column` of the row whose text is `text`, without regard to case and spacing.
 
-        A term of the table's codelist, and a synonym of one term, is found as well.
+        A term of the table's codelist, and a synonym of one term, is found as well. In a table of sites with
+        sides, a text that names one side is parted.
 
         Example:
             >>> crosswalk("specimen").find_text("venous  blood")
@@ -86,6 +108,9 @@ class Crosswalk:
         row = self._texts.get(_plain(text))
         if row is not None:
             return row.get(column) or None
+        if SIDE in self.columns and (split := _side(text)):
+            side, site = split
+            return self.find_text(site, column) if column != SIDE else side if self.find_text(site) else None
         if column != "target" or self._codelist is None:
             return None
         term = self._codelist.find(" ".join(text.split()))
@@ -106,6 +131,34 @@ class Crosswalk:
             return term.code if term else None
         marked, codes = self._backward.get((target, canonical(system)), ("", ()))
         return marked or (codes[0] if len(codes) == 1 else None)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self.rows[0]) if self.rows else ()
+
+    def _find_expression(self, system: str, code: str, column: str) -> str | None:
+        """Return `column` for a site whose side stands behind a colon: SNOMED CT's own way to say it."""
+        site, _, refinement = code.partition(":")
+        if column != SIDE:
+            return self.find(system, site.partition("|")[0].strip(), column)
+        found = _SIDE_OF.search(re.sub(r"\|[^|]*\|", "", refinement))
+        return crosswalk("laterality").find(system, found.group(1)) if found else None
+
+    def _in_range(self, system: str, code: str) -> Row | None:
+        """Return the row of a range of serial numbers that holds `code`."""
+        serial = _SERIAL.fullmatch(code) if self._ranges else None
+        if serial is None:
+            return None
+        number = int(serial.group(1))
+        return next(
+            (row for of, first, last, row in self._ranges if of == system and first <= number <= last), None
+        )
+
+    @cached_property
+    def _ranges(self) -> tuple[tuple[str, int, int, Row], ...]:
+        rows = ((row, row["code"].partition("..")) for row in self.rows if ".." in row.get("code", ""))
+        return tuple((row["system"], int(first), int(last), row) for row, (first, _, last) in rows)
 
     @cached_property
     def _codelist(self) -> Codelist | None:
@@ -238,6 +291,22 @@ def _first(items: Iterable[tuple[str, str, Row]]) -> dict[tuple[str, str], Row]:
     for system, code, row in items:
         found.setdefault((system, code), row)
     return found
+
+
+def _side(text: str) -> tuple[str, str] | None:
+    """Return the side that a text names beside a site, and the site; None where it names no one side."""
+    words = _STRUCTURE.sub(" ", text.casefold()).split()
+    sides = {word: side for word in words if (side := _sides().get(word))}
+    site = " ".join(word for word in words if word not in sides)
+    return (next(iter(sides.values())), site) if len(sides) == 1 and site else None
+
+
+@cache
+def _sides() -> Mapping[str, str]:
+    terms = {term.submission_value for term in codelist(CODELISTS["laterality"]).terms}
+    words = {"both", "l", "r", "lt", "rt"} | {term.casefold() for term in terms}
+    found = {word: crosswalk("laterality").find_text(word) for word in words}
+    return {word: side for word, side in found.items() if side}
 
 
 def _plain(text: str) -> str:
