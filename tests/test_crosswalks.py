@@ -375,7 +375,7 @@ def test_every_unit_row_keeps_the_magnitude() -> None:
     for row in crosswalk("ucum").rows:
         ours = parse(row["code"], "ucum") or parse(row["code"])
         target = parse(row["target"])
-        if ours and target and row["code"] not in counted | slips:
+        if ours and target and not row["code"].isdigit() and row["code"] not in counted | slips:
             assert ours == target, row
 
 
