@@ -17,6 +17,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import sdtmig_3_3
+
 from trialbridge.standards.packing import (
     CODELIST_COLUMNS,
     TERM_COLUMNS,
@@ -48,6 +50,17 @@ DATASETS = Source(
     "CDISC Library export, as kept by Trial-Submission-Studio @222938d (MIT)",
 )
 VARIABLES = DATASETS._replace(file="sdtmig34_variables.csv")
+VARIABLES_3_3 = Source(
+    sdtmig_3_3.VARIABLES,
+    "SDTMIG 3.3 of 2018-11-20 (label, core, codelists, order; type and role of SDTMIG 3.4)",
+    "CDISC Library, as kept by herald-rules @a4eb506 (MIT)",
+)
+CODELISTS_3_3 = Source(
+    sdtmig_3_3.CODELISTS,
+    "codelists of the variables of SDTMIG 3.3 and 3.4",
+    "CDISC Library, as kept by cdisc-rules-engine @af87535 (MIT)",
+)
+OF_3_3 = (VARIABLES_3_3, CODELISTS_3_3, DATASETS)
 TERMINOLOGY = {
     "2025-03-28": Source(
         "sdtm_ct_2025-03-28.csv.gz",
@@ -65,7 +78,7 @@ TERMINOLOGY = {
         "NCI Enterprise Vocabulary Services, as kept by cdisc-rules-engine @af87535 (MIT)",
     ),
 }
-SOURCES = (DATASETS, VARIABLES, *TERMINOLOGY.values())
+SOURCES = (DATASETS, VARIABLES, VARIABLES_3_3, CODELISTS_3_3, *TERMINOLOGY.values())
 
 DATASET_COLUMNS = ("name", "label", "observation_class", "structure")
 VARIABLE_COLUMNS = {
@@ -140,9 +153,12 @@ def tables(folder: Path) -> dict[str, bytes]:
     """Return every generated file by name."""
     versions = read_terminology(folder)
     releases = remark(TERMINOLOGY.values())
+    guide = sdtmig_3_3.read_guide(folder, dataset_rows(folder), variable_rows(folder))
     head = gzip_member(table(releases, TERM_COLUMNS, ()))
     terms, places = pack(merge(versions), len(head))
     return {
+        "_sdtmig_3_3_datasets.tsv": table(remark(OF_3_3), DATASET_COLUMNS, sdtmig_3_3.dataset_rows(guide)),
+        "_sdtmig_3_3_variables.tsv": table(remark(OF_3_3), VARIABLE_COLUMNS, sdtmig_3_3.variable_rows(guide)),
         "_sdtmig_3_4_datasets.tsv": table(remark((DATASETS,)), DATASET_COLUMNS, dataset_rows(folder)),
         "_sdtmig_3_4_variables.tsv": table(remark((VARIABLES,)), VARIABLE_COLUMNS, variable_rows(folder)),
         "_codelists.tsv": table(releases, CODELIST_COLUMNS, codelist_rows(versions, places)),

@@ -7,7 +7,7 @@ notes nor definitions. Only ``keys.tsv`` is written by hand: the IG's tables do 
 from __future__ import annotations
 
 from trialbridge.standards.changes import Change, Retirement, Successor, changes, retirement, successors
-from trialbridge.standards.guide import DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
+from trialbridge.standards.guide import IG_VERSIONS, DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
 from trialbridge.standards.search import Hit, lookup, parts
 from trialbridge.standards.stores import (
     CT_VERSIONS,
@@ -37,6 +37,7 @@ __all__ = [
     "CT_VERSIONS",
     "DEFAULT_CT",
     "DEFINE_XML_CT",
+    "IG_VERSIONS",
     "Change",
     "Codelist",
     "CodelistFacts",

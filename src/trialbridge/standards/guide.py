@@ -10,7 +10,10 @@ from typing import Literal, NamedTuple, cast
 
 from trialbridge.standards.tables import rows
 
-_FILES = {"3.4": "_sdtmig_3_4"}
+IG_VERSIONS: tuple[str, ...] = ("3.3", "3.4")
+"""The versions of SDTMIG whose tables are here, oldest first."""
+
+_FILES = {version: f"_sdtmig_{version.replace('.', '_')}" for version in IG_VERSIONS}
 
 
 class DatasetFacts(NamedTuple):
