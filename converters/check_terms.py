@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.converters.datasets import EXPLAINED
 from trialbridge.errors import TermError
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset, Variable
-from trialbridge.standards import Codelist, codelist
+from trialbridge.standards import Codelist, codelist, ig_variables
 
 RESULTS = ("ORRES", "STRESC")
 """Results are governed by their codelist only where they are coded; numbers and words are legal."""
@@ -55,6 +58,51 @@ def _faults(dataset: Dataset, variable: Variable, ct: str) -> Iterator[Finding]:
             "; CDISC's own rules ask for it" if asked_for else ""
         )
         yield Finding(severity, rule, message, dataset.name, variable.name, value=value, count=count)
+
+
+def check_foreign(unmapped: pa.Table, ct: str) -> list[Finding]:
+    """Return a finding for each source value that a closed codelist has no term for: its variable is blank.
+
+    Args:
+        unmapped: The worklist.
+        ct: Date of the controlled terminology.
+    """
+    return [
+        _foreign(row, lists, ct)
+        for row in unmapped.to_pylist()
+        if (lists := _closed_lists(row["domain"], row["variable"], ct))
+    ]
+
+
+def _foreign(row: Mapping[str, Any], lists: Sequence[Codelist], ct: str) -> Finding:
+    value = row["code"] or row["text"]
+    of = f" of {row['system']}" if row["system"] and row["code"] else ""
+    names = " and ".join(f"{known.submission_value} ({known.code})" for known in lists)
+    message = (
+        f"{value!r}{of} is no term of {names} in {ct}, which is closed; "
+        f"{row['variable']} is blank, and the worklist keeps the value"
+    )
+    return Finding(
+        Severity.NOTICE,
+        "value-not-in-codelist",
+        message,
+        row["domain"],
+        row["variable"],
+        resource=row["example_resource"],
+        value=value,
+        count=row["count"],
+    )
+
+
+@cache
+def _closed_lists(domain: str, variable: str, ct: str) -> tuple[Codelist, ...]:
+    """Return the codelists of a variable, if none of them may be extended."""
+    try:
+        facts = next((one for one in ig_variables(domain) if one.name == variable), None)
+    except LookupError:  # a domain that the study named, and the standard does not have
+        return ()
+    lists = tuple(known for code in (facts.codelists if facts else ()) if (known := _known(code, ct)))
+    return () if any(known.extensible for known in lists) else lists
 
 
 def _known(code: str, ct: str) -> Codelist | None:

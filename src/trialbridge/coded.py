@@ -85,15 +85,22 @@ class Coded:
             found = vocabulary.submission_value(self.codelist, code)
             if found:
                 return found
-        return (
-            crosswalks.crosswalk(self.crosswalk).find(system, code, self.column) if self.crosswalk else None
+        if not self.crosswalk:
+            return None
+        return self._in_codelist(
+            crosswalks.crosswalk(self.crosswalk).find(system, code, self.column), vocabulary
         )
 
     def _of_text(self, text: str, vocabulary: Vocabulary) -> str | None:
         found = vocabulary.find(self.codelist, text) if self.column == "target" else None
         if found or not self.crosswalk:
             return found
-        return crosswalks.crosswalk(self.crosswalk).find_text(text, self.column)
+        found = crosswalks.crosswalk(self.crosswalk).find_text(text, self.column)
+        return self._in_codelist(found, vocabulary)
+
+    def _in_codelist(self, term: str | None, vocabulary: Vocabulary) -> str | None:
+        """Return `term` if the codelist has it in the release that the study uses; a table may know more."""
+        return term if term and vocabulary.nci_code(self.codelist, term) else None
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
         """Return text and NCI code, where they read back the same."""
