@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from trialbridge.columns import joined, split
 from trialbridge.conversion import ELEMENTS, Conversion
 from trialbridge.converters.census import Census
-from trialbridge.converters.check_terms import check_terms
+from trialbridge.converters.check_terms import check_foreign, check_terms
 from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.conventional import in_conventional_units
 from trialbridge.converters.datasets import datasets, with_lengths
@@ -329,13 +329,15 @@ def _conversion(
     with run.step("account"):
         account = ledger(plan.staged, plan.identities, run.accounts)
         pointers = {code: provenance(code, table, plan) for code, table in tables.items()}
+        unmapped = run.unmapped.table(run.study.decisions)
+        run.findings += check_foreign(unmapped, run.study.ct)
     return Conversion(
         study=replace(run.study, id=plan.subjects.studyid, title=run.study.title or _title(plan.staged)),
         datasets=found,
         provenance=pointers,
         resources=account,
         elements=_elements(plan.staged.census),
-        unmapped=run.unmapped.table(run.study.decisions),
+        unmapped=unmapped,
         findings=_ordered(run.findings, plan.staged.census),
         inputs=inputs,
         seconds=run.seconds,
