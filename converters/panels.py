@@ -10,11 +10,13 @@ import pyarrow.compute as pc
 
 from trialbridge.converters.identity import keys_of
 from trialbridge.converters.stage import column
+from trialbridge.registry import all_declarations
 
 if TYPE_CHECKING:
     from trialbridge.converters.finish import Plan
 
-GROUPED = ("LB", "VS")
+GROUPED = tuple(one.code for one in all_declarations() if f"{one.code}GRPID" in one.rules)
+"""The domains whose records belong together: findings that come from Observations."""
 
 
 def with_panels(tables: Mapping[str, pa.Table], plan: Plan) -> dict[str, pa.Table]:

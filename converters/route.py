@@ -19,7 +19,13 @@ from trialbridge.registry import DOMAINS, declarations
 from trialbridge.tested import tests_of
 from trialbridge.vocabulary import Vocabulary
 
-CATEGORIES = {"laboratory": "LB", "vital-signs": "VS", "survey": "QS"}
+CATEGORIES = {
+    "laboratory": "LB",
+    "vital-signs": "VS",
+    "survey": "QS",
+    "exam": "PE",
+    "social-history": "SC",
+}
 """Observation.category -> the domain of a test that no table knows."""
 
 NO_CODE = "no table says which SDTM test this is"

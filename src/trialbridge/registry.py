@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
+from keyword import iskeyword
 
 from trialbridge.mapping import Domain
 from trialbridge.paths import parse
 
-DOMAINS: tuple[str, ...] = ("DM", "AE", "CM", "EX", "LB", "MH", "PR", "QS", "VS")
+DOMAINS: tuple[str, ...] = (
+    *("DM", "AE", "CM", "EX", "MH", "PR"),
+    *("CP", "CV", "DD", "EG", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "VS"),
+)
 """The domains that have a mapping."""
 
 SUBJECTS = {
@@ -37,7 +41,8 @@ def declarations(code: str) -> tuple[Domain, ...]:
     if code not in DOMAINS:
         msg = f"there is no mapping for {code}"
         raise LookupError(msg)
-    module = import_module(f"trialbridge.mappings.{code.lower()}")
+    name = code.lower() + "_" * iskeyword(code.lower())  # IS, Immunogenicity, is a word of Python
+    module = import_module(f"trialbridge.mappings.{name}")
     return tuple(value for value in vars(module).values() if isinstance(value, Domain))
 
 

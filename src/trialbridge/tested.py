@@ -72,7 +72,10 @@ def _test_by_nci(codings: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> 
     return None
 
 
-TEST_CODES = ("LBTESTCD", "VSTESTCD", "QSTESTCD", "RSTESTCD", "FTTESTCD")
+TEST_CODES = (
+    *("LBTESTCD", "VSTESTCD", "QSTESTCD", "RSTESTCD", "FTTESTCD"),
+    *("EGTESTCD", "CVTESTCD", "ISTESTCD", "MBTESTCD", "CPTESTCD", "SCTESTCD", "DDTESTCD"),
+)
 """The variables whose codelists are asked for the NCI code of a test, in this order."""
 
 

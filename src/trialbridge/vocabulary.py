@@ -37,6 +37,7 @@ class Test(NamedTuple):
     method: str = ""
     pos: str = ""
     resscl: str = ""
+    bdagnt: str = ""
     basis: Basis = ""
 
 
@@ -119,9 +120,8 @@ class Vocabulary:
         row = crosswalks.loinc(code)
         if row is None:
             return None
-        return Test(
-            row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, row.resscl, "loinc"
-        )
+        said = (row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, row.resscl)
+        return Test(*said, row.bdagnt, "loinc")
 
     def is_product(self, *names: str | None) -> bool:
         """Return whether any of `names` names the study product; text is compared without case."""
