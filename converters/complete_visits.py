@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +20,6 @@ MISSED = "missed"
 IDENTIFIERS = pa.schema(
     {name: pa.string() for name in ("STUDYID", "USUBJID", "SVSTDTC", "SVENDTC", "SVOCCUR", "VISIT", BY)}
 )
-MADE = {"_row": pa.int64(), "_declaration": pa.int8()}
-"""Pointers of a record that no resource gave: they are -1."""
 
 
 def complete_visits(visits: pa.Table, tables: Mapping[str, pa.Table], context: Context) -> Derived:
@@ -39,24 +37,16 @@ def complete_visits(visits: pa.Table, tables: Mapping[str, pa.Table], context: C
         context: The design, and the subjects: USUBJID, STUDYID, ARMCD, RFSTDTC, RFPENDTC.
     """
     table = _one_each(visits.filter(numbers(visits, "VISITNUM").is_valid())) if len(visits) else visits
-    parts = [table, _told_by_records(table, tables, context)]
-    table = _joined(parts)
+    table = _joined([table, _told_by_records(table, tables, context)])
     missed = _missed(table, tables, context)
     table = _joined([table, missed])
     return _planned_flags(table, context), _missed_findings(missed)
 
 
-def _joined(parts: list[pa.Table]) -> pa.Table:
-    """Return several parts of SV as one; pointers of made records are -1."""
+def _joined(parts: Sequence[pa.Table]) -> pa.Table:
+    """Return several parts of SV as one."""
     whole = pa.concat_tables([part for part in parts if part.num_columns], promote_options="default")
-    whole = whole.combine_chunks()
-    for name, kind in MADE.items():
-        if name in whole.column_names:
-            filled = pc.fill_null(flat(whole[name]), pa.scalar(-1, flat(whole[name]).type))
-            whole = with_column(whole, name, filled)
-        else:
-            whole = with_column(whole, name, pa.array(np.full(len(whole), -1), kind))
-    return whole
+    return whole.combine_chunks()
 
 
 def _one_each(table: pa.Table) -> pa.Table:
@@ -121,7 +111,7 @@ def _identified(table: pa.Table, how: str, context: Context) -> pa.Table:
     """Return made records with their study, and with how they were made."""
     rows = pc.index_in(texts(table, "USUBJID"), flat(context.reference["USUBJID"]))
     table = with_column(table, "STUDYID", texts(context.reference, "STUDYID").take(rows))
-    fixed = {"DOMAIN": "SV", BY: how, "_item": ""}
+    fixed = {"DOMAIN": "SV", BY: how}
     for name, value in fixed.items():
         table = with_column(table, name, pa.array([value] * len(table), pa.string()))
     return table

@@ -63,4 +63,5 @@ def _end(relation: pa.Array, point: Times, first: Times, last: Times) -> np.ndar
 def _not_after(one: Times, other: Times) -> Mask:
     """Return where `one` lies before `other`, or they are the same, at the same precision."""
     same = one.valid & other.valid & (one.instant == other.instant) & (one.precision == other.precision)
-    return before(one, other) | same
+    not_after: Mask = before(one, other) | same
+    return not_after

@@ -115,7 +115,8 @@ def _unscheduled(
     places = last_at_or_before(codes[rows], times.day[rows], codes[had], times.day[had])
     lowest = np.floor(planned.number.min(initial=1)) - 1
     base = np.where(places < 0, lowest, np.append(number[had], lowest)[places])
-    return base + _steps(codes[rows], base, times.day[rows], np.unique(planned.number))
+    numbered: np.ndarray = base + _steps(codes[rows], base, times.day[rows], np.unique(planned.number))
+    return numbered
 
 
 def _steps(codes: Numbers, base: np.ndarray, days: Numbers, plan: np.ndarray) -> np.ndarray:
@@ -127,8 +128,9 @@ def _steps(codes: Numbers, base: np.ndarray, days: Numbers, plan: np.ndarray) ->
     most = np.bincount(both[:, 0].astype(np.int64), minlength=1)[gap.ravel()]
     following = np.append(plan, np.inf)[np.searchsorted(plan, base, side="right")]
     room = np.minimum(following, np.floor(base) + 1) - base
-    digits = np.floor(np.log10(most / room)) + 1
-    return np.round(order / 10**digits, digits.max(initial=1).astype(int))
+    digits = np.floor(np.log10(most / room) + 1e-9) + 1  # 1.1 - 1 is a little more than 0.1
+    steps: np.ndarray = order / 10**digits
+    return steps
 
 
 def _named(table: pa.Table, number: np.ndarray, by: np.ndarray, planned: PlannedVisits) -> pa.Table:

@@ -29,7 +29,6 @@ SV = Domain(
     joins={
         "request": Join("basedOn[].reference", "ServiceRequest"),
         "ordered": Join("request->basedOn[].reference", "CarePlan"),
-        "plan": Join("basedOn[].reference", "CarePlan"),
         "appointment": Join("appointment[].reference", "Appointment"),
     },
     excluded={
@@ -48,7 +47,6 @@ SV = Domain(
             PlannedVisit(INSTANTIATES),
             PlannedVisit(PLANNED_BY),
             PlannedVisit("ordered->instantiatesCanonical[*]"),
-            PlannedVisit("plan->instantiatesCanonical[*]"),
             PlannedVisit("request->instantiatesCanonical[*]"),
             PlannedVisit("identifier[*].value"),
             PlannedVisit("type[*].coding[*].code"),

@@ -217,7 +217,7 @@ def _elements(elements: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]
 
 def _arms(elements: Sequence[Mapping[str, Any]], arms: Mapping[str, str]) -> Iterator[dict[str, Any]]:
     """Yield the elements of each arm: those that name it, and those that name none, in their order."""
-    names = {code: name for name, code in reversed(arms.items())}
+    names = {code: name for name, code in reversed(list(arms.items()))}
     named = [code for element in elements for code in element.get("arms", ())]
     for code in dict.fromkeys([*arms.values(), *named]):
         mine = [one for one in elements if code in (one.get("arms") or [code])]
