@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trialbridge.conversion import POINTERS
 from trialbridge.converters.datasets import IDENTIFIER_METHODS
@@ -18,8 +19,10 @@ from trialbridge.converters.derive import METHODS
 from trialbridge.mapping import FROM_DECISION, FROM_EXTENSION, Domain, alternatives
 from trialbridge.registry import declarations
 from trialbridge.rules import Const, OneWay, Rule
+from trialbridge.standards import ig_variables
 
-JOIN = "_join_"
+BESIDE = ("_join_", "_visit_by")
+"""How the columns begin that name the other resources of a record, and how it got its visit."""
 _ABSENT = 254
 _KEYS = ("USUBJID", "SEQ", "declaration")
 
@@ -42,7 +45,7 @@ RULES = pa.schema(
 def provenance_schema(provenance: Mapping[str, pa.Table]) -> pa.Schema:
     """Return the schema of the one provenance table of all domains: keys, pointers, shape, and every join."""
     joins = sorted(
-        {name for table in provenance.values() for name in table.column_names if name.startswith(JOIN)}
+        {name for table in provenance.values() for name in table.column_names if name.startswith(BESIDE)}
     )
     keys = {"domain": pa.string(), "usubjid": pa.string(), "seq": pa.int64(), "shape": pa.int32()}
     pointers = {field.name: field.type for field in POINTERS}
@@ -62,7 +65,7 @@ def cells(code: str, table: pa.Table, schema: pa.Schema) -> tuple[pa.Table, pa.T
     columns = {"domain": pa.array([code] * len(table), pa.string()), "shape": shapes}
     columns |= {"usubjid": table["USUBJID"], "seq": table["SEQ"]}
     columns |= {name: table[name] for name in POINTERS.names}
-    columns |= {name.removeprefix("_"): table[name] for name in table.column_names if name.startswith(JOIN)}
+    columns |= {name.removeprefix("_"): table[name] for name in table.column_names if name.startswith(BESIDE)}
     rows = {name: columns.get(name, pa.nulls(len(table), pa.string())) for name in schema.names}
     found = [row for number, shape in enumerate(distinct) for row in _rules(code, number, variables, shape)]
     return pa.table(rows, schema=schema), pa.Table.from_pylist(found, schema=RULES)
@@ -76,7 +79,8 @@ def _shapes(table: pa.Table, variables: list[str]) -> tuple[pa.Array, list[bytes
     """Return each record's shape as a number, and the shapes: declaration, then an alternative a variable."""
     matrix = np.empty((len(table), 1 + len(variables)), np.uint8)
     for number, name in enumerate(("declaration", *variables)):
-        matrix[:, number] = table[name].cast(pa.uint8()).fill_null(_ABSENT).to_numpy()
+        places = pc.if_else(pc.less(table[name], 0), None, table[name]).cast(pa.uint8())
+        matrix[:, number] = places.fill_null(_ABSENT).to_numpy()
     packed = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(matrix.shape[1]), len(table), [None, pa.py_buffer(matrix)]
     )
@@ -86,12 +90,22 @@ def _shapes(table: pa.Table, variables: list[str]) -> tuple[pa.Array, list[bytes
 
 
 def _rules(code: str, number: int, variables: list[str], shape: bytes) -> Iterator[dict[str, Any]]:
+    if shape[0] == _ABSENT:
+        yield from _derived_rules(code, number)
+        return
     domain = declarations(code)[shape[0]]
     chosen = dict(zip(variables, shape[1:], strict=True))
     for name, rule in domain.all_rules():
         found = rule_row(domain, name, rule, chosen.get(name, 0))
         if found:
             yield {"domain": code, "shape": number, "variable": name, **found}
+
+
+def _derived_rules(code: str, number: int) -> Iterator[dict[str, Any]]:
+    """Yield how the variables came about of a record that no resource gave."""
+    for name in (variable.name for variable in ig_variables(code)):
+        if method := method_of(code, name):
+            yield {"domain": code, "shape": number, "variable": name, "how": "derived", "reason": method}
 
 
 def rule_row(domain: Domain, name: str, rule: Rule, alternative: int) -> dict[str, Any] | None:

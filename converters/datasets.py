@@ -11,15 +11,18 @@ import pyarrow.compute as pc
 
 from trialbridge.converters.derive import METHODS
 from trialbridge.converters.stage import column
+from trialbridge.converters.timing_methods import TIMING_METHODS, timing_method
+from trialbridge.design import Design
 from trialbridge.encoded import NAMES, Encoded
 from trialbridge.mapping import Domain, alternatives
 from trialbridge.model import Dataset, Variable
 from trialbridge.registry import declarations
-from trialbridge.rules import Const, OneWay
+from trialbridge.rules import Const, OneWay, Rule
 from trialbridge.standards import ig_datasets, ig_variables, keys
 from trialbridge.standards.guide import VariableFacts
 from trialbridge.tested import Tested, TestName
 
+TIMED = frozenset(TIMING_METHODS.values())
 LONGEST = 200
 """Bytes that a character value may have in a transport file."""
 
@@ -41,23 +44,24 @@ IDENTIFIER_METHODS: Mapping[str, str] = {
 }
 
 
-def datasets(tables: Mapping[str, pa.Table]) -> tuple[Dataset, ...]:
+def datasets(tables: Mapping[str, pa.Table], design: Design | None = None) -> tuple[Dataset, ...]:
     """Return the datasets of a study: each domain, then its SUPP--, in the order of `tables`.
 
     Args:
         tables: Domain -> its derived table, with pointer columns, in its total order.
+        design: By which what is derived of time was derived.
     """
     found = []
     for code, table in tables.items():
         if len(table):
             short, overflow = _split_long(code, table)
-            found.append(dataset(code, short))
+            found.append(dataset(code, short, design))
             if extra := supplemental(code, table, overflow):
                 found.append(extra)
     return tuple(found)
 
 
-def dataset(code: str, table: pa.Table) -> Dataset:
+def dataset(code: str, table: pa.Table, design: Design | None = None) -> Dataset:
     """Return one domain as a dataset: required and expected variables always, permissible ones where used."""
     facts = ig_datasets()[code]
     wanted = [variable for variable in ig_variables(code) if _used(variable, table)]
@@ -65,7 +69,9 @@ def dataset(code: str, table: pa.Table) -> Dataset:
     return Dataset(
         name=code,
         label=facts.label,
-        variables=tuple(_variable(code, variable, columns[variable.name]) for variable in wanted),
+        variables=tuple(
+            _variable(code, variable, columns[variable.name], design or Design()) for variable in wanted
+        ),
         table=pa.table(columns),
         observation_class=facts.observation_class,
         structure=facts.structure,
@@ -103,9 +109,9 @@ def _explanation(code: str, name: str, values: pa.Array) -> str:
     return sentence if value and pc.any(pc.equal(values, value)).as_py() else ""
 
 
-def _variable(code: str, facts: VariableFacts, values: pa.Array) -> Variable:
+def _variable(code: str, facts: VariableFacts, values: pa.Array, design: Design) -> Variable:
     kind: Literal["Char", "Num"] = "Num" if facts.type == "Num" else "Char"
-    origin, source, method = _origin(code, facts.name)
+    origin, source, method = _origin(code, facts.name, design)
     return Variable(
         facts.name,
         facts.label,
@@ -122,16 +128,26 @@ def _variable(code: str, facts: VariableFacts, values: pa.Array) -> Variable:
 
 def _codelists(code: str, facts: VariableFacts, values: pa.Array) -> tuple[str, ...]:
     """Return the codelists of a variable; a licensed dictionary counts as one, where it gave a value."""
-    rule = declarations(code)[0].rules.get(facts.name)
+    rule = _rule(code, facts.name)
     coded = alternatives(rule)[0] if rule and values.null_count < len(values) else None
     return (NAMES[coded.dictionary],) if isinstance(coded, Encoded) else facts.codelists
 
 
-def _origin(code: str, name: str) -> tuple[str, str, str]:
+def _rule(code: str, name: str) -> Rule | None:
+    """Return the rule of a variable; none in a domain that is derived from others."""
+    return next((domain.rules.get(name) for domain in declarations(code)), None)
+
+
+def _method(code: str, name: str, rule: Rule | None, design: Design) -> str:
+    """Return how a derived variable comes about; empty for one that no step derives."""
+    method = METHODS.get(name) or (METHODS.get("--" + name[2:], "") if name[:2] == code else "")
+    return timing_method(code, name, rule, design) if method in TIMED else method
+
+
+def _origin(code: str, name: str, design: Design) -> tuple[str, str, str]:
     """Return origin, source and method of a variable, as its rule says."""
-    domain = declarations(code)[0]
-    rule = domain.rules.get(name)
-    method = METHODS.get(name) or METHODS.get("--" + name[2:], "") if name[:2] == code or code == "DM" else ""
+    rule = _rule(code, name)
+    method = _method(code, name, rule, design)
     if name in ASSIGNED:
         origin = ASSIGNED[name]
         return origin, "Sponsor", IDENTIFIER_METHODS.get(name, "")
@@ -144,7 +160,7 @@ def _origin(code: str, name: str) -> tuple[str, str, str]:
         return "Assigned", "Sponsor", ""
     if isinstance(alternatives(rule)[0], Encoded):
         return "Assigned", "Sponsor", ""
-    return "Collected", domain.source_of, ""
+    return "Collected", declarations(code)[0].source_of, ""
 
 
 def supplemental(

@@ -13,12 +13,17 @@ from types import MappingProxyType
 import pyarrow as pa
 
 from trialbridge.context import Context, Derivation, Derived
+from trialbridge.converters.derive_baseline import derive_baseline
+from trialbridge.converters.derive_epoch import derive_epoch
 from trialbridge.converters.derive_exposure import derive_last_before_exposure
+from trialbridge.converters.derive_relative import derive_relative_to_reference, derive_time_point
 from trialbridge.converters.derive_result import derive_reference_indicator, derive_standard_result
 from trialbridge.converters.derive_sequence import derive_sequence
 from trialbridge.converters.derive_subject import derive_age, derive_death_flag
+from trialbridge.converters.derive_timepoint import derive_timepoint
 from trialbridge.converters.derive_timing import derive_dtc_check, derive_study_day
 from trialbridge.converters.plausibility import check_plausible
+from trialbridge.converters.timing_methods import TIMING_METHODS
 from trialbridge.findings import Finding
 
 DERIVATIONS: tuple[Derivation, ...] = (
@@ -26,10 +31,15 @@ DERIVATIONS: tuple[Derivation, ...] = (
     derive_death_flag,  # before an impossible DTHDTC is taken out: the subject died all the same
     derive_dtc_check,
     derive_study_day,
+    derive_epoch,
+    derive_time_point,
+    derive_relative_to_reference,
+    derive_timepoint,
     derive_age,
     derive_standard_result,
     derive_reference_indicator,
     derive_last_before_exposure,
+    derive_baseline,  # after the results are standard: without one there is no baseline
     check_plausible,
 )
 """Each takes a table in its total order, and gives it back with more in it."""
@@ -62,6 +72,7 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "AGE": "Full years from BRTHDTC to RFSTDTC, where the two dates decide it.",
         "AGEU": "YEARS, where AGE is derived.",
         "DTHFL": "Y where DTHDTC is present.",
+        **TIMING_METHODS,
     }
 )
 """How each derived variable comes about, for Define-XML; ``--`` stands for the prefix of the domain."""

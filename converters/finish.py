@@ -20,21 +20,24 @@ from trialbridge.converters.derive import derive
 from trialbridge.converters.derive_result import collected_units, plain_numbers
 from trialbridge.converters.derive_sequence import total_order
 from trialbridge.converters.derive_subject import derive_reference_dates
-from trialbridge.converters.identity import Identities
+from trialbridge.converters.identity import Identities, keys_of
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
 from trialbridge.converters.stage import Staged, column
 from trialbridge.converters.subjects import Subjects
+from trialbridge.converters.timeline import timeline
 from trialbridge.converters.unmapped import KEPT, WHY, Unmapped, add_words, kept_as_sent
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import FROM_DECISION, Domain, Records, to_records
-from trialbridge.registry import DOMAINS, declarations
+from trialbridge.registry import DERIVED, DOMAINS, declarations
 from trialbridge.standards import ig_variables, keys
 from trialbridge.study import Study
 
 POINTERS = {"_src": "_scope", "_id": "id", "_hash": "_hash"}
 WHICH = "_which_"
 JOIN = "_join_"
+VISITS = "SV"
+"""The domain whose topic, the number of the visit, is known only when all visits of a subject are."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,8 @@ def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block,
         columns[WHICH + name] = which
     for name in domain.joins:
         columns[JOIN + name] = leaves.keys(name)
+    if domain.code == VISITS:
+        columns["_key"] = keys_of(domain.source, leaves.base()).take(leaves.rowset.base)
     _note_unknown(domain, leaves, records, block, study)
     table = pa.table(columns)
     kept = _with_topic(domain, table, block)
@@ -157,9 +162,7 @@ def _table(domain: Domain, leaves: StagedLeaves, records: Records, block: Block,
     return table
 
 
-def _note_unknown(
-    domain: Domain, leaves: StagedLeaves, records: Records, block: Block, study: Study
-) -> None:
+def _note_unknown(domain: Domain, leaves: StagedLeaves, records: Records, block: Block, study: Study) -> None:
     """Put on the worklist what no table knows and nobody decided: what is lost, and what is kept as sent."""
     for name, rule in domain.all_rules():
         lost = records.lost[name]
@@ -178,7 +181,7 @@ def _with_topic(domain: Domain, table: pa.Table, block: Block) -> pa.Array:
     """Return the records that say what they are about; the others are none, and the ledger says so."""
     everything = pa.array(range(len(table)), pa.int64())
     topic = next((one.name for one in ig_variables(domain.code) if one.role == "Topic"), "")
-    if not topic or not table[topic].null_count:
+    if not topic or domain.code == VISITS or not table[topic].null_count:
         return everything
     known = column(table, topic).is_valid()
     why = f"nothing in it gives {topic}, so no record can say what it is about"
@@ -200,7 +203,8 @@ def _printable(domain: Domain, leaves: StagedLeaves, name: str, values: pa.Array
 
 def _draw(domain: Domain, leaves: StagedLeaves, block: Block) -> None:
     """Note which resources the records draw on, for the ledger."""
-    block.drawn[domain.source].append(np.unique(leaves.rowset.base.to_numpy()))
+    if domain.code != VISITS:
+        block.drawn[domain.source].append(np.unique(leaves.rowset.base.to_numpy()))
     for name, join in domain.joins.items():
         _, rows = leaves.joined(name)
         if rows.null_count < len(rows):
@@ -235,8 +239,10 @@ def derive_block(
     block.tables["DM"] = derive_arms(subjects, study, block, exposed=exposed)
     wanted = ["USUBJID", *REFERENCE_DATES]
     own = block.tables["DM"].select(wanted)  # the age of who failed screening is taken at the start, too
-    others = _without_screen_failures(block.tables["DM"]).select(wanted)
-    for code in DOMAINS:
+    others = _without_screen_failures(block.tables["DM"])
+    _add_timeline(block, others, study)
+    elements, exposure = (block.tables.get(name, pa.table({})) for name in ("SE", "EX"))
+    for code in (*DOMAINS, *DERIVED):
         if code not in block.tables:
             continue
         table = typed(code, block.tables[code], block.findings)
@@ -249,10 +255,24 @@ def derive_block(
             study.ct,
             collected_units=collected,
             unit_of=study.unit_of,
+            design=study.design,
+            elements=elements,
+            exposure=exposure,
         )
         block.tables[code], findings = derive(table, context)
         block.findings += findings
     block.tables["DM"] = _without_screen_failures(block.tables["DM"])
+
+
+def _add_timeline(block: Block, subjects: pa.Table, study: Study) -> None:
+    """Give the records of a block their visits, and the block its visits and elements."""
+    if VISITS in block.tables:
+        block.tables[VISITS] = typed(VISITS, block.tables[VISITS], block.findings)
+    made = timeline(block.tables, subjects, study.design)
+    block.tables = made.tables
+    block.findings += made.findings
+    block.drawn["Encounter"].append(made.had)
+    block.topicless["Encounter"] |= made.dropped
 
 
 def _without_screen_failures(table: pa.Table) -> pa.Table:

@@ -69,7 +69,7 @@ class StagedLeaves:
             return (
                 pa.nulls(self.rows, pa.string()) if table is None else _taken(column(table, path.local), rows)
             )
-        base = self._base()
+        base = self.base()
         if not path.this or self.domain.rows == "resource":
             return _taken(column(base, path.local), self.rowset.base)
         return self._unit_column(base, path.local)
@@ -87,7 +87,8 @@ class StagedLeaves:
             return whole.take(alone)
         return _either(self.rowset.unit.is_valid(), own, whole.take(alone))
 
-    def _base(self) -> pa.Table:
+    def base(self) -> pa.Table:
+        """Return the staged table of the resources that the records come from."""
         table = self.staged.table(self.domain.source)
         assert table is not None  # noqa: S101 -- a domain is asked for only where its source was read
         return table
@@ -107,7 +108,7 @@ class StagedLeaves:
             holder, rows = self.joined("->".join(path.heads))
             kind = self.domain.joins[path.heads[-1]].type
         else:
-            holder, rows, kind = self._base(), self.rowset.base, self.domain.source
+            holder, rows, kind = self.base(), self.rowset.base, self.domain.source
         target = self.staged.table(join.type)
         if holder is None or target is None:
             return None, pa.nulls(self.rows, pa.int64())
@@ -119,7 +120,7 @@ class StagedLeaves:
 
     def pointers(self, names: Mapping[str, str]) -> dict[str, pa.Array]:
         """Return pointer columns of the resource of each record: new name -> staged name."""
-        base = self._base()
+        base = self.base()
         return {new: column(base, old).take(self.rowset.base) for new, old in names.items()}
 
     def items(self) -> pa.Array:

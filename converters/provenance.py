@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from trialbridge.conversion import POINTERS
 from trialbridge.converters.stage import column
 from trialbridge.registry import declarations
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 READ = ("_source", "_position", "_within", "id", "meta.versionId", "_version")
 WHICH = "_which_"
 JOIN = "_join_"
+BY = "_visit_by"
+"""How a record got its visit, or why it has none."""
 
 
 def provenance(code: str, table: pa.Table, plan: Plan) -> pa.Table:
@@ -34,7 +37,7 @@ def provenance(code: str, table: pa.Table, plan: Plan) -> pa.Table:
     for name in table.column_names:
         if name.startswith(WHICH):
             columns[name.removeprefix(WHICH)] = column(table, name)
-        elif name.startswith(JOIN):
+        elif name.startswith(JOIN) or name == BY:
             columns[name] = column(table, name)
     return pa.table(columns)
 
@@ -51,11 +54,11 @@ def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
             parts.append(_of_type(domain.source, plan, base[chosen]))
             places.append(chosen)
     if not parts:
-        return {}
+        return {field.name: pa.nulls(rows, field.type) for field in POINTERS if field.name != "item"}
     whole = pa.concat_tables(parts)
-    order = np.empty(rows, np.int64)
-    order[np.concatenate(places)] = np.arange(rows)
-    whole = whole.take(pa.array(order))
+    order = np.full(rows, -1)
+    order[np.concatenate(places)] = np.arange(len(whole))
+    whole = whole.take(pa.array(order, mask=order < 0))  # what is derived comes from no resource
     return {name: column(whole, name) for name in whole.column_names}
 
 

@@ -45,7 +45,7 @@ from trialbridge.converters.write_xpt import study_lengths
 from trialbridge.elements import Version, resource_types
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain
-from trialbridge.registry import DOMAINS, all_declarations, declarations, paths_by_type
+from trialbridge.registry import DERIVED, DOMAINS, all_declarations, declarations, paths_by_type
 from trialbridge.study import Study
 from trialbridge.versions import VERSIONS
 
@@ -201,10 +201,15 @@ def _routed(
         routed = route(kind, np.flatnonzero(live & belongs), staged, identities, run.study.vocabulary)
         _account(run, account, routed, support=kind in SUPPORT)
         whose = pc.fill_null(numbers, -1).to_numpy(zero_copy_only=False)
-        for domain, rowset in routed.rowsets:
+        for domain, rowset in _with_a_plan(routed.rowsets, run.study):
             kept = without_excluded(domain, rowset, table, account)
             rowsets.append((domain, kept, whose[kept.base.to_numpy()]))
     return rowsets
+
+
+def _with_a_plan(rowsets: Sequence[tuple[Domain, Rowset]], study: Study) -> list[tuple[Domain, Rowset]]:
+    """Return the records, but no visits where nothing says which there are."""
+    return [one for one in rowsets if one[0].code != "SV" or study.design.visits.num_rows]
 
 
 def _no_mapping(kind: str) -> str:
@@ -219,7 +224,7 @@ SUPPORT = frozenset(
         "ResearchSubject", "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest",
         "Medication", "Substance",
         "PlanDefinition", "ActivityDefinition", "ObservationDefinition", "Device", "OperationOutcome",
-        "Bundle", "Parameters",
+        "Bundle", "Parameters", "CarePlan", "ServiceRequest", "Appointment",
     }
 )  # fmt: skip
 """Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
@@ -304,7 +309,9 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
     other_tables(run.study.decisions, run.study.vocabulary, run.uses)
     run.findings += run.uses.findings(run.study.decisions)
     whole = {
-        code: pa.concat_tables(parts[code], promote_options="default") for code in DOMAINS if code in parts
+        code: pa.concat_tables(parts[code], promote_options="default")
+        for code in (*DOMAINS, *DERIVED)
+        if code in parts
     }
     tables = {code: table.combine_chunks() for code, table in whole.items() if len(table)}
     for code, table in tables.items():
@@ -320,7 +327,7 @@ def _conversion(
     run: Run, plan: Plan, tables: Mapping[str, pa.Table], inputs: Mapping[str, str]
 ) -> Conversion:
     with run.step("describe"):
-        found = datasets(tables)
+        found = datasets(tables, run.study.design)
         run.findings += check_terms(found, run.study.ct)
         if run.study.units == "both":
             again, refused = in_conventional_units(found)

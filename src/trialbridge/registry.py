@@ -12,9 +12,12 @@ from trialbridge.paths import parse
 
 DOMAINS: tuple[str, ...] = (
     *("DM", "AE", "CM", "EX", "MH", "PR"),
-    *("CP", "CV", "DD", "EG", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "VS"),
+    *("CP", "CV", "DD", "EG", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
 )
 """The domains that have a mapping."""
+
+DERIVED: tuple[str, ...] = ("SE",)
+"""The domains that are derived from others, and come from no resource of their own."""
 
 SUBJECTS = {
     "ResearchSubject": "individual.reference",
@@ -31,6 +34,8 @@ Paths = dict[str, dict[str, None]]
 def declarations(code: str) -> tuple[Domain, ...]:
     """Return the declarations of a domain, one for each resource type that its records come from.
 
+    A derived domain has none.
+
     Raises:
         LookupError: There is no mapping for it.
 
@@ -38,6 +43,8 @@ def declarations(code: str) -> tuple[Domain, ...]:
         >>> [declaration.source for declaration in declarations("QS")]
         ['QuestionnaireResponse', 'Observation']
     """
+    if code in DERIVED:
+        return ()
     if code not in DOMAINS:
         msg = f"there is no mapping for {code}"
         raise LookupError(msg)
