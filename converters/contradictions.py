@@ -16,17 +16,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.codecs import Codec, DateTime, Number
-from trialbridge.columns import by_values
+from trialbridge.columns import by_value, by_values
 from trialbridge.converters.leaves import StagedLeaves
+from trialbridge.crosswalks import is_ucum, is_unitless, to_cdisc_unit
 from trialbridge.elements import Version, elements, resource_types
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain, Records
 from trialbridge.paths import parse
-from trialbridge.quantities import Measured
+from trialbridge.quantities import Measured, Printed, Unit, printed, units_of
 from trialbridge.rules import Given, OneOf, Read, Rule
 from trialbridge.tested import tests_of
 from trialbridge.versions import VERSIONS, localised
-from trialbridge.vocabulary import Vocabulary
+from trialbridge.vocabulary import SNOMED, UCUM, Vocabulary
 
 CHOICES = re.compile(r"^(?P<before>.*\.)?(?P<name>value|effective|deceased|onset)(?P<type>[A-Z]\w*)")
 NO_ZONE = r"T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
@@ -101,13 +102,20 @@ def _matches(column: pa.Array, pattern: str) -> np.ndarray:
 
 def _read_as(rule: Rule, kind: type[Codec]) -> Iterator[str]:
     """Return the paths that a rule reads with one kind of codec."""
+    for part in _parts(rule):
+        if (isinstance(part, Measured) and kind is Number) or isinstance(getattr(part, "codec", None), kind):
+            yield part.paths[-1]
+
+
+def _parts(rule: Rule) -> Iterator[Rule]:
+    """Return a rule's alternatives, and what stands in a rule that only reads."""
     if isinstance(rule, OneOf):
         for alternative in rule.rules:
-            yield from _read_as(alternative, kind)
+            yield from _parts(alternative)
     elif isinstance(rule, Read | Given):
-        yield from _read_as(rule.rule, kind)
-    elif (isinstance(rule, Measured) and kind is Number) or isinstance(getattr(rule, "codec", None), kind):
-        yield rule.paths[-1]
+        yield from _parts(rule.rule)
+    else:
+        yield rule
 
 
 def _two_of_a_choice(
@@ -227,6 +235,54 @@ def _materials(specimen: str) -> frozenset[str]:
     return frozenset("BLOOD" if word in BLOOD else word for word in specimen.split(" ") if word not in VAGUE)
 
 
+def _units_as_read(
+    domain: Domain,
+    leaves: StagedLeaves,
+    records: Records,  # noqa: ARG001 -- a Look
+    vocabulary: Vocabulary,  # noqa: ARG001 -- a Look
+) -> Found:
+    """Find units that were understood, though not as they were written."""
+    for name, rule in domain.all_rules():
+        for part in _parts(rule):
+            said = _readings(part, leaves)
+            for text in () if said is None else pc.unique(said.drop_null()).to_pylist():
+                finding = Finding(Severity.NOTICE, "unit-respelled", text, variable=name, path=part.paths[0])
+                yield finding, pc.fill_null(pc.equal(said, text), False).to_numpy(zero_copy_only=False)  # noqa: FBT003 -- an Arrow scalar
+
+
+def _readings(rule: Rule, leaves: StagedLeaves) -> pa.Array | None:
+    """Return how the units of a rule were read; None where the rule is of none, or has nothing to read."""
+    if not isinstance(rule, Unit | Printed):
+        return None
+    if all(leaves(path).null_count == leaves.rows for path in rule.paths):
+        return None
+    if isinstance(rule, Unit):
+        rows, units = units_of(rule.base, leaves)
+        return pa.array([_reading(*one) for one in units], pa.string()).take(rows)
+    return by_value(leaves(rule.path), lambda text: UNIT_IN_TEXT if printed(text)[1] else None)
+
+
+UNIT_IN_TEXT = "a number with its unit is written as one text; it was read as number and unit"
+READ_AS_IT_IS = frozenset({"", UCUM, SNOMED})
+
+
+def _reading(code: str, unit: str, system: str) -> str | None:
+    """Return how a unit was read, where that is not plain from it; its size is the same always."""
+    found = to_cdisc_unit(code)
+    if found is not None and system not in READ_AS_IT_IS:
+        return f"the code {code!r} of {system} was read as {found}"
+    if found is not None:
+        return None if system == SNOMED else _unless_plain(code, found)
+    found = to_cdisc_unit(unit)
+    if found is not None and code and not is_unitless(code):
+        return f"no table knows the code {code!r}; the unit was read from its text {unit!r} as {found}"
+    return None if found is None else _unless_plain(unit, found)
+
+
+def _unless_plain(text: str, found: str) -> str | None:
+    return None if text == found or is_ucum(text) else f"{text!r} is no UCUM code; it was read as {found}"
+
+
 def _not_serious(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
     """Find adverse events that are not serious by one element, and serious by another."""
     serious = records.values.get("AESER")
@@ -251,5 +307,6 @@ CHECKS: tuple[Look, ...] = (
     _dangling,
     _no_status,
     _another_specimen,
+    _units_as_read,
     _not_serious,
 )

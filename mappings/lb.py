@@ -9,7 +9,7 @@ from __future__ import annotations
 from trialbridge.codecs import Beyond, Codes, DateTime, Number, Term
 from trialbridge.coded import Coded
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.quantities import Measured, Unit
+from trialbridge.quantities import Measured, Printed, Unit
 from trialbridge.results import Absence, Extent, Ratio, Reference, Without
 from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
 from trialbridge.tested import Tested, TestName
@@ -82,6 +82,7 @@ LB = Domain(
         "LBSCAT": Tested(CODE, "scat"),
         "LBORRES": OneOf(
             Measured(VALUE),
+            Printed("$this.valueString", "number"),
             At("$this.valueString"),
             Read(At("$this.valueCodeableConcept.text")),
             Read(At("$this.valueCodeableConcept.coding[].display")),
@@ -96,6 +97,7 @@ LB = Domain(
         ),
         "LBORRESU": OneOf(
             Unit(VALUE, needs=f"{VALUE}.value"),
+            Printed("$this.valueString", "unit"),
             Read(Unit("$this.valueRange.low")),
             Read(Unit("$this.valueRange.high")),
         ),

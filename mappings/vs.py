@@ -5,7 +5,7 @@ from __future__ import annotations
 from trialbridge.codecs import Codes, DateTime, Number, Term
 from trialbridge.coded import Coded
 from trialbridge.mapping import Domain, Join, Supp
-from trialbridge.quantities import Measured, Unit
+from trialbridge.quantities import Measured, Printed, Unit
 from trialbridge.results import Absence, Counted, Extent, Without
 from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
 from trialbridge.tested import Tested, TestName
@@ -65,6 +65,7 @@ VS = Domain(
         "VSPOS": OneOf(Coded(POSITION, "POSITION", "position"), Tested(CODE, "pos")),
         "VSORRES": OneOf(
             Measured(VALUE),
+            Printed("$this.valueString", "number"),
             At("$this.valueString"),
             Read(At("$this.valueCodeableConcept.text")),
             Read(At("$this.valueCodeableConcept.coding[].display")),
@@ -75,6 +76,7 @@ VS = Domain(
         "VSORRESU": OneOf(
             Counted(VALUE, CODE),
             Unit(VALUE, needs=f"{VALUE}.value"),
+            Printed("$this.valueString", "unit"),
             Counted("$this.valueRange.low", CODE),
             Read(Unit("$this.valueRange.low")),
             Read(Unit("$this.valueRange.high")),

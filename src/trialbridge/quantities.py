@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge import crosswalks
 from trialbridge.codecs import NUMBER
-from trialbridge.columns import by_value, by_values
+from trialbridge.columns import TEXT, by_value, distinct
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import UCUM, Vocabulary
 
@@ -60,16 +62,76 @@ class Unit:
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return the CDISC unit, or the unit as collected where no table knows it."""
-        code, unit = (leaves(path) for path in self.paths)
-        return cells_of(
-            by_values([code, unit], _cdisc_unit), partial=True
-        )  # without one is only the unitless
+        rows, units = units_of(self.base, leaves)
+        words = [_cdisc_unit(code, unit) for code, unit, _ in units]
+        return cells_of(pa.array(words, TEXT).take(rows), partial=True)  # without one is only the unitless
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return the CDISC unit as the printed one, with its UCUM code where that reads back the same."""
         code = by_value(column, _ucum)
         system = pc.if_else(code.is_valid(), UCUM, None)
         return dict(zip(self.targets, (by_value(column, _plain_unit), code, system), strict=True))
+
+
+PRINTED = re.compile(rf"\s*(<=|>=|<|>)?\s*({NUMBER.pattern})\s*([^\d\s].*?)\s*")
+"""A number with its unit in one text."""
+SHORTEST = 2
+"""Letters of a unit behind a number: a single one may as well be a flag, such as the L of a low result."""
+CLOCK = frozenset({"am", "pm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """A number with its unit in one text, ``5.4 mmol/L``, where the unit is certain. Reads only.
+
+    Attributes:
+        path: Path of the text.
+        part: Which of the two.
+    """
+
+    path: str
+    part: Literal["number", "unit"]
+    targets: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The text."""
+        return (self.path,)
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+        """Return the number with its comparator, or the unit as CDISC writes it."""
+        place = ("number", "unit").index(self.part)
+        return cells_of(by_value(leaves(self.path), lambda text: printed(text)[place]), partial=True)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
+        """Return nothing: a number and a unit are written as a Quantity."""
+        return {}
+
+
+def printed(text: str) -> tuple[str | None, str | None]:
+    """Return the number and the unit of a text that is both, else nothing.
+
+    Example:
+        >>> printed("<5.40 mmol/L"), printed("5.4 L"), printed("5-10 /HPF")
+        (('<5.40', 'mmol/L'), (None, None), (None, None))
+    """
+    parts = PRINTED.fullmatch(text)
+    if parts is None or (len(parts[3]) < SHORTEST and parts[3] != "%") or parts[3].casefold() in CLOCK:
+        return None, None
+    unit = crosswalks.to_cdisc_unit(parts[3])
+    return (f"{parts[1] or ''}{parts[2]}", unit) if unit else (None, None)
+
+
+def units_of(base: str, leaves: Leaves) -> tuple[pa.Array, list[tuple[str, ...]]]:
+    """Return, for each row, an index into the distinct units of a Quantity: code, text and system.
+
+    They are looked for once a table.
+    """
+    key = f"units {base}"
+    if key not in leaves.memo:
+        leaves.memo[key] = distinct([leaves(f"{base}.{part}") for part in ("code", "unit", "system")])
+    found: tuple[pa.Array, list[tuple[str, ...]]] = leaves.memo[key]
+    return found
 
 
 def _cdisc_unit(code: str, unit: str) -> str | None:

@@ -12,13 +12,14 @@ the licence at https://loinc.org/license. UCUM is copyright Regenstrief Institut
 from __future__ import annotations
 
 from trialbridge.crosswalks.tables import Crosswalk, LoincRow, canonical, crosswalk, loinc
-from trialbridge.crosswalks.unit_terms import is_unitless, to_cdisc_unit, to_ucum
+from trialbridge.crosswalks.unit_terms import is_ucum, is_unitless, to_cdisc_unit, to_ucum
 
 __all__ = [
     "Crosswalk",
     "LoincRow",
     "canonical",
     "crosswalk",
+    "is_ucum",
     "is_unitless",
     "loinc",
     "to_cdisc_unit",
