@@ -52,7 +52,8 @@ def _several(rule: Several) -> str:
     many = (
         f"the number {rule.number} of several" if rule.number else f"{rule.multiple} where there are several"
     )
-    return f"the codes of {', '.join(rule.parts)} in the crosswalk {rule.crosswalk!r}; {many}"
+    urls = ", ".join(url for source in rule.sources for url in source.urls)
+    return f"the codes of {urls} in the crosswalk {rule.crosswalk!r}; {many}"
 
 
 def _coded(rule: Coded) -> str:
@@ -70,6 +71,11 @@ _FIELDS = {
     "spec": "the specimen that the code of the test names",
     "method": "the method that the code of the test names",
     "pos": "the position that the code of the test names",
+    "resscl": "the scale of the result that the code of the test names",
+    "restyp": "the kind of result that the code of the test names",
+    "fast": "whether the code of the test asks for fasting",
+    "tpt": "the planned time point that the code of the test names",
+    "pdur": "the duration of collection that the code of the test names",
 }
 
 

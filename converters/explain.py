@@ -26,7 +26,8 @@ from trialbridge.paths import parse
 from trialbridge.registry import DOMAINS, SUBJECTS, declarations
 from trialbridge.rules import Rule
 from trialbridge.standards import codelist, ig_variables
-from trialbridge.vocabulary import Vocabulary
+from trialbridge.tested import Tested, TestName, tests_of
+from trialbridge.vocabulary import BASES, Vocabulary
 
 INPUTS: Mapping[str, tuple[str, ...]] = {
     "--DY": ("--DTC", "DM.RFSTDTC"),
@@ -244,6 +245,7 @@ class _Witness:
                 else ""
             )
             cell.found = list(self._found(row["paths"]))
+            cell.note = self._said_by(chosen)
             cell.gives = (
                 (self._given(chosen) or "") if chosen else next((value for _, value in cell.found), "")
             )
@@ -252,6 +254,13 @@ class _Witness:
             cell.inputs = list(self._inputs(cell.variable))
         if cell.variable == "USUBJID" and self._record.domain != "DM":
             cell.found = list(self._found([SUBJECTS.get(self._domain.source, "subject.reference")]))
+
+    def _said_by(self, rule: Rule | None) -> str:
+        """Return by whose word a code is a test, where the rule asks for tests."""
+        if not isinstance(rule, Tested | TestName):
+            return ""
+        test = tests_of(rule.base, self, self.vocabulary)[1][0]
+        return f"by {BASES[test.basis]}" if test and test.basis else ""
 
     def _decided(self, name: str, rule: Rule) -> str:
         """Return who decided what the source has for a variable to be, when and why."""

@@ -5,7 +5,7 @@ Nothing here looks across subjects, so a block can be any number of them, and th
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -26,12 +26,14 @@ from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unpri
 from trialbridge.converters.stage import Staged, column
 from trialbridge.converters.subjects import Subjects
 from trialbridge.converters.timeline import timeline
+from trialbridge.converters.tests_in_use import tests_in_use
 from trialbridge.converters.unmapped import KEPT, WHY, Unmapped, add_words, kept_as_sent
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import FROM_DECISION, Domain, Records, to_records
 from trialbridge.registry import DERIVED, DOMAINS, declarations
 from trialbridge.standards import ig_variables, keys
 from trialbridge.study import Study
+from trialbridge.tested import Used
 
 POINTERS = {"_src": "_scope", "_id": "id", "_hash": "_hash"}
 WHICH = "_which_"
@@ -66,6 +68,7 @@ class Block:
     tables: dict[str, pa.Table]
     unmapped: Unmapped = field(default_factory=Unmapped)
     uses: Uses = field(default_factory=Uses)
+    tests: Counter[Used] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     oddities: Oddities = field(default_factory=Oddities)
     drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
@@ -79,6 +82,7 @@ def joined_blocks(blocks: Sequence[Block]) -> Block:
     for block in blocks:
         whole.unmapped.merge(block.unmapped)
         whole.uses.merge(block.uses)
+        whole.tests += block.tests
         whole.oddities.merge(block.oddities)
         whole.findings += block.findings
         for kind, rows in block.drawn.items():
@@ -133,6 +137,7 @@ def _mapped(plan: Plan, domain: Domain, leaves: StagedLeaves, numbers: np.ndarra
     )
     records.values["USUBJID"] = plan.subjects.usubjid.take(pa.array(numbers))
     apply_decisions(domain, leaves, records, plan.study.vocabulary, block.uses)
+    block.tests += tests_in_use(domain, leaves, records, plan.study.vocabulary)
     contradictions(domain, leaves, records, plan.study.vocabulary, block.oddities)
     return _table(domain, leaves, records, block, plan.study)
 

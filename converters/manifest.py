@@ -38,6 +38,25 @@ class File:
 
 
 @dataclass(frozen=True)
+class TestUse:
+    """One test of a run.
+
+    Attributes:
+        domain: Its domain.
+        testcd: --TESTCD.
+        basis: By whose word: ``study``, ``decision``, ``cdisc-file``, ``crosswalk`` or ``nci``.
+        loinc: The LOINC code that it was read from; empty for none.
+        records: How many records.
+    """
+
+    domain: str
+    testcd: str
+    basis: str
+    loinc: str
+    records: int
+
+
+@dataclass(frozen=True)
 class Manifest:
     """What `manifest.json` holds.
 
@@ -56,6 +75,7 @@ class Manifest:
         inputs: The files that were read.
         outputs: The files that were written, without this one and `INPUTS`.
         terminology: The imported packages of terminology that the run used; none where it is shipped.
+        tests: The tests that the run used, and by whose word each is that test.
     """
 
     format: str
@@ -72,6 +92,7 @@ class Manifest:
     inputs: tuple[File, ...]
     outputs: tuple[File, ...]
     terminology: tuple[File, ...] = ()
+    tests: tuple[TestUse, ...] = ()
 
 
 def manifest(
@@ -108,6 +129,7 @@ def manifest(
         inputs=tuple(File(name, sha256) for name, sha256 in sorted(conversion.inputs.items())),
         outputs=tuple(_file(folder, name) for name in sorted(names)),
         terminology=_packages(study),
+        tests=tuple(TestUse(*used, count) for used, count in sorted(conversion.tests.items())),
     )
 
 
@@ -118,7 +140,8 @@ def settings_of(study: Study) -> dict[str, Any]:
         >>> settings_of(Study(id="S1", products=frozenset({"b", "a"})))["products"]
         ['a', 'b']
     """
-    plain: dict[str, Any] = msgspec.to_builtins(replace(study, ct=str(study.ct)))
+    placeless = replace(study, ct=str(study.ct), loinc=study.loinc.without_place())
+    plain: dict[str, Any] = msgspec.to_builtins(placeless)
     return plain | {
         "products": sorted(study.products),
         "source": PurePosixPath(study.source.replace("\\", "/")).name,

@@ -19,8 +19,10 @@ from rich.table import Table
 from rich.text import Text
 
 from trialbridge.conversion import Conversion
+from trialbridge.converters.tests_in_use import by_basis
 from trialbridge.converters.worklist import grouped
 from trialbridge.findings import Finding, Severity
+from trialbridge.vocabulary import BASES
 
 CLEAN, FINDINGS, UNMAPPED = 0, 1, 2
 TEXT_WIDTH = 110
@@ -82,6 +84,7 @@ class Summary:
         not_mapped: The resources that became no record, gathered by reason, the most frequent first.
         unmapped_codes: How many codes and texts no table knows.
         unread_elements: How many element paths no mapping reads.
+        tests: By whose word tests are tests -> how many tests.
         overrides: The settings in force.
         findings: Gathered by rule, the gravest first.
         exit_code: 0 clean, 1 with findings, 2 with unmapped content.
@@ -95,6 +98,7 @@ class Summary:
     not_mapped: tuple[Why, ...]
     unmapped_codes: int
     unread_elements: int
+    tests: Mapping[str, int]
     overrides: tuple[tuple[str, str], ...]
     findings: tuple[FindingGroup, ...]
     exit_code: int
@@ -121,6 +125,7 @@ def summarise(conversion: Conversion, findings: Sequence[Finding]) -> Summary:
         not_mapped=tuple(_reasons(conversion)),
         unmapped_codes=conversion.unmapped.num_rows,
         unread_elements=conversion.elements.num_rows,
+        tests=by_basis(Counter(dict(conversion.tests))),
         overrides=tuple(conversion.study.overrides()),
         findings=groups,
         exit_code=UNMAPPED if unmapped else FINDINGS if found else CLEAN,
@@ -352,7 +357,11 @@ def _ledger(summary: Summary) -> Group:
         )
     more = f"{summary.unmapped_codes:,} unknown codes or texts"
     more += f"; {summary.unread_elements:,} element paths that no mapping reads"
-    return Group(line, Padding(table, (0, 0, 0, 2)), Text(f"        {more}", style="dim"))
+    lines = [Text(f"        {more}", style="dim")]
+    if summary.tests:
+        words = ", ".join(f"{count:,} by {BASES[basis]}" for basis, count in summary.tests.items())
+        lines.append(Text.assemble(("Tests   ", "bold"), words))
+    return Group(line, Padding(table, (0, 0, 0, 2)), *lines)
 
 
 def _overrides(summary: Summary) -> Padding:

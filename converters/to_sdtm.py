@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -47,6 +47,7 @@ from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain
 from trialbridge.registry import DERIVED, DOMAINS, all_declarations, declarations, paths_by_type
 from trialbridge.study import Study
+from trialbridge.tested import Used
 from trialbridge.versions import VERSIONS
 
 BLOCK_SUBJECTS = 2000
@@ -62,6 +63,7 @@ class Run:
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
     unmapped: Unmapped = field(default_factory=Unmapped)
     uses: Uses = field(default_factory=Uses)
+    tests: Counter[Used] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
 
     @contextmanager
@@ -103,6 +105,7 @@ def to_sdtm(
     run = Run(study or Study(), progress)
     decisions, refused = judged(run.study.decisions, run.study.ct)
     run.study = replace(run.study, decisions=decisions)
+    run.study.loinc.published("")  # a file that cannot be read stops the run before it begins
     with run.step("find"):
         found, unread = sources(inputs)
         run.findings = [*unread, *refused]
@@ -300,6 +303,7 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
         oddities.merge(block.oddities)
         run.unmapped.merge(block.unmapped)
         run.uses.merge(block.uses)
+        run.tests += block.tests
         note_drawn(run.accounts, block.drawn)
         for kind, reasons in block.topicless.items():
             run.accounts[kind].unmapped |= reasons
@@ -308,6 +312,7 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
     run.findings += oddities.findings()
     other_tables(run.study.decisions, run.study.vocabulary, run.uses)
     run.findings += run.uses.findings(run.study.decisions)
+    _keep_loinc(run)
     whole = {
         code: pa.concat_tables(parts[code], promote_options="default")
         for code in (*DOMAINS, *DERIVED)
@@ -321,6 +326,16 @@ def _gathered(run: Run, plan: Plan, blocks: Sequence[Block]) -> dict[str, pa.Tab
             source = "Patient" if domain.source in plan.staged.made else domain.source
             note_records(run.accounts, source, code, rows[origin == number])
     return tables
+
+
+def _keep_loinc(run: Run) -> None:
+    """Keep what the user's own LOINC file says of the codes in use, and report the terms it has retired."""
+    files, used = run.study.loinc, Counter[str]()
+    for one, count in run.tests.items():
+        if one.basis == "cdisc-file":
+            used[one.loinc] += count
+    run.findings += files.findings(used, run.study.ct)
+    run.study = replace(run.study, loinc=files.with_used(used))
 
 
 def _conversion(
@@ -348,6 +363,7 @@ def _conversion(
         findings=_ordered(run.findings, plan.staged.census),
         inputs=inputs,
         seconds=run.seconds,
+        tests=run.tests,
     )
 
 

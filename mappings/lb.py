@@ -102,6 +102,7 @@ LB = Domain(
             Read(Unit("$this.valueRange.high")),
         ),
         "LBRESSCL": Tested(CODE, "resscl"),
+        "LBRESTYP": Tested(CODE, "restyp"),
         "LBORNRLO": Reference(RANGE, "low.value", Number()),
         "LBORNRHI": Reference(RANGE, "high.value", Number()),
         "LBSTRESC": OneWay("derived: LBORRES in the standard unit of the test"),
@@ -132,7 +133,9 @@ LB = Domain(
         "LBSPCUFL": At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)),
         "LBMETHOD": OneOf(Coded("method", "METHOD", "method", verbatim=True), Tested(CODE, "method")),
         "LBLOBXFL": OneWay("derived: the last result before the first dose"),
-        "LBFAST": Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"),
+        "LBFAST": OneOf(
+            Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"), Tested(CODE, "fast")
+        ),
         "LBDRVFL": OneOf(Read(Given("derivedFrom[].reference", Const("Y")))),
         # Timing
         "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
@@ -150,6 +153,8 @@ LB = Domain(
         ),
         "LBDY": OneWay("derived: LBDTC against DM.RFSTDTC"),
         "LBENDY": OneWay("derived: LBENDTC against DM.RFSTDTC"),
+        "LBTPT": Tested(CODE, "tpt"),
+        "LBPDUR": Tested(CODE, "pdur"),
     },
     supp={
         "LBINTP": Supp(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from trialbridge.findings import Finding
 from trialbridge.model import Dataset
 from trialbridge.study import Study
+from trialbridge.tested import Used
 
 RESOURCES = pa.schema(
     {
@@ -85,6 +86,7 @@ class Conversion:
         findings: All oddities, in a stable order.
         inputs: Source name -> SHA-256 of its bytes.
         seconds: Step -> wall seconds; shown, never written.
+        tests: Each test that was used, by whose word it is that test, and of how many records.
     """
 
     study: Study
@@ -96,3 +98,4 @@ class Conversion:
     findings: tuple[Finding, ...]
     inputs: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
+    tests: Mapping[Used, int] = field(default_factory=dict)

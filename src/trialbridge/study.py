@@ -15,6 +15,7 @@ from trialbridge.design import Design
 from trialbridge.design_settings import LISTS, design_overrides, design_problems, design_settings
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
 from trialbridge.errors import ConfigurationError, ReleaseError
+from trialbridge.loinc_files import LoincFiles
 from trialbridge.standards import DEFAULT_CT, sdtm_release
 from trialbridge.vocabulary import Test, Vocabulary
 
@@ -42,7 +43,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "timepoints": {},
     "epochs": {"tie": str, "before": str},
     "baseline": {},
-    "terminology": {"folder": str},
+    "terminology": {"folder": str, "loinc": str, "loinc_table": str},
     "dictionaries": {
         "meddra": str,
         "whodrug": str,
@@ -84,6 +85,7 @@ class Study:
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
         decisions: What people decided about codes and texts that no table knows.
         dictionaries: The user's own licensed dictionaries.
+        loinc: The user's own LOINC files.
         design: What is planned when, and the sponsor's rules about it.
         source: The file it was read from; empty for none.
     """
@@ -108,6 +110,7 @@ class Study:
     every_patient: bool = False
     decisions: Decisions = field(default_factory=Decisions)
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
+    loinc: LoincFiles = field(default_factory=LoincFiles)
     design: Design = field(default_factory=Design)
     source: str = ""
 
@@ -132,6 +135,7 @@ class Study:
             self.decisions,
             self.dictionaries,
             self.design.numbers(),
+            self.loinc,
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -153,6 +157,7 @@ class Study:
         }
         found += [(name, value) for name, value in named.items() if value]
         found += [(f"dictionary {name}", said) for name, said in self.dictionaries.overrides()]
+        found += self.loinc.overrides()
         found += design_overrides(self.design)
         return [("unit system", self.units), ("terminology", self.ct), *found]
 
@@ -209,6 +214,7 @@ def _problems(data: Mapping[str, Any], source: str) -> list[str]:
     return problems or [
         *_value_problems(data),
         *_release_problems(data, source),
+        *_loinc_problems(data, source),
         *_code_problems(data),
         *_variable_problems(data),
         *design_problems(data),
@@ -252,6 +258,13 @@ def _release_problems(data: Mapping[str, Any], source: str) -> Iterator[str]:
             sdtm_release(ct, folder)
         except ReleaseError as error:
             yield f"study.ct: {error}"
+
+
+def _loinc_problems(data: Mapping[str, Any], source: str) -> Iterator[str]:
+    for key in ("loinc", "loinc_table"):
+        named = data.get("terminology", {}).get(key, "")
+        if named and not (Path(source).parent / named).is_file():
+            yield f"terminology.{key}: there is no file {Path(source).parent / named}"
 
 
 def _packages(data: Mapping[str, Any], source: str) -> Path | None:
@@ -319,6 +332,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
         decisions=_decisions(study.get("decisions", ""), source),
+        loinc=_loinc_files(data, source),
         dictionaries=dictionaries_of(data.get("dictionaries", {}), str(Path(source).parent)),
         design=design_settings(data),
         source=source,
@@ -328,3 +342,10 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
 def _decisions(name: str, source: str) -> Decisions:
     """Return the decisions of a file that lies beside the settings."""
     return read_decisions(Path(source).parent / name) if name else Decisions()
+
+
+def _loinc_files(data: Mapping[str, Any], source: str) -> LoincFiles:
+    """Return the LOINC files that the settings name, seen from where they lie."""
+    named = data.get("terminology", {})
+    mapping, table = named.get("loinc", ""), named.get("loinc_table", "")
+    return LoincFiles(mapping, table, str(Path(source).parent)) if mapping or table else LoincFiles()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,15 +14,15 @@ from trialbridge.codecs import Text
 from trialbridge.columns import TEXT, distinct, joined, split
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.standards import code_of_test, name_of_test
-from trialbridge.vocabulary import NCIT_SYSTEMS, Test, Vocabulary
+from trialbridge.vocabulary import LOINC, NCIT_SYSTEMS, Basis, Test, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
 class Tested:
     """What the code of a test says: its domain, --TESTCD, --CAT, --SPEC, --METHOD or --POS. Reads only.
 
-    The study's own word comes first, then LOINC; an unknown code gives null, which is a finding where
-    the variable is the topic.
+    The study's own word comes first, then decisions, then LOINC by the user's own file and by the shipped
+    crosswalk; an unknown code gives null, which is a finding where the variable is the topic.
     """
 
     base: str
@@ -55,8 +57,38 @@ def tests_of(base: str, leaves: Leaves, vocabulary: Vocabulary) -> tuple[pa.Arra
             rows,
             [_test(system, code, text, display, vocabulary) for system, code, text, display in combinations],
         )
+        leaves.memo[f"codes of {key}"] = [_code(*one[:2]) for one in combinations]
     found: tuple[pa.Array, list[Test | None]] = leaves.memo[key]
     return found
+
+
+class Used(NamedTuple):
+    """One test that a run used: what it is, by whose word, and the LOINC code that it was read from."""
+
+    domain: str
+    testcd: str
+    basis: Basis
+    loinc: str
+
+
+def tests_used(base: str, leaves: Leaves, vocabulary: Vocabulary, asked: pa.Array) -> Counter[Used]:
+    """Return each test of the rows `asked` for, by whose word it is that test, and of how many rows."""
+    rows, tests = tests_of(base, leaves, vocabulary)
+    codes: list[str] = leaves.memo[f"codes of tests {base}"]
+    counted = Counter(rows.filter(asked).to_pylist())
+    return Counter(
+        {
+            Used(test.domain, test.testcd, test.basis, code): counted[number]
+            for number, (test, code) in enumerate(zip(tests, codes, strict=True))
+            if test and test.testcd and counted[number]
+        }
+    )
+
+
+def _code(system: str, code: str) -> str:
+    """Return the LOINC code among the codings."""
+    pairs = zip(split(system), split(code), strict=False)
+    return next((one for name, one in pairs if name == LOINC and one), "")
 
 
 def _test(system: str, code: str, text: str, display: str, vocabulary: Vocabulary) -> Test | None:
@@ -68,7 +100,7 @@ def _test_by_nci(codings: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> 
     for system, code in codings:
         for variable in TEST_CODES if system in NCIT_SYSTEMS else ():
             if term := code_of_test(variable, code, vocabulary.ct):
-                return Test(variable[:2], term)
+                return Test(variable[:2], term, basis="nci")
     return None
 
 

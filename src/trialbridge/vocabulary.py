@@ -8,9 +8,11 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from trialbridge import crosswalks
+from trialbridge.crosswalks import LoincRow
 from trialbridge.decisions import QUALIFIERS, Decision, Decisions
 from trialbridge.dictionaries import Dictionaries
 from trialbridge.errors import TermError
+from trialbridge.loinc_files import LoincFiles, Published
 from trialbridge.standards import DEFAULT_CT, codelist
 
 LOINC = "http://loinc.org"
@@ -22,7 +24,19 @@ SNOMED = "http://snomed.info/sct"
 USUBJID = "urn:trialbridge:usubjid"
 """The identifier system of a USUBJID that was given; without one it is made by the study's template."""
 
-Basis = Literal["study", "decision", "loinc", ""]
+Basis = Literal["study", "decision", "cdisc-file", "crosswalk", "nci", ""]
+"""Who says which test a code is: the study's settings, a person's decision, the user's own copy of CDISC's
+LOINC-to-LB file, the shipped crosswalk, or the NCI code itself."""
+
+BASES: Mapping[str, str] = {
+    "": "the data itself",
+    "cdisc-file": "your LOINC-to-LB file",
+    "crosswalk": "the shipped LOINC crosswalk",
+    "decision": "decisions",
+    "nci": "NCI code",
+    "study": "the study's settings",
+}
+"""A basis in words that follow ``by``."""
 
 
 class Test(NamedTuple):
@@ -37,7 +51,10 @@ class Test(NamedTuple):
     method: str = ""
     pos: str = ""
     resscl: str = ""
-    bdagnt: str = ""
+    restyp: str = ""
+    fast: str = ""
+    tpt: str = ""
+    pdur: str = ""
     basis: Basis = ""
 
 
@@ -56,6 +73,7 @@ class Vocabulary:
         decisions: What people decided about codes and texts that no table knows.
         dictionaries: The user's own licensed dictionaries.
         visits: What names a planned visit, in lower case -> its number.
+        loinc: The user's own LOINC files.
     """
 
     ct: str = DEFAULT_CT
@@ -67,6 +85,7 @@ class Vocabulary:
     decisions: Decisions = field(default_factory=Decisions)
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
     visits: Mapping[str, str] = field(default_factory=dict)
+    loinc: LoincFiles = field(default_factory=LoincFiles)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
@@ -89,7 +108,8 @@ class Vocabulary:
     def test(self, codings: Sequence[tuple[str, str]], text: str = "", display: str = "") -> Test | None:
         """Return what a test is in SDTM; null where nobody knows.
 
-        The study's own word comes first, then what people decided, then LOINC.
+        The study's own word comes first, then what people decided, then the user's own LOINC-to-LB file,
+        then the shipped crosswalk.
 
         Args:
             codings: System and code of each coding.
@@ -117,11 +137,11 @@ class Vocabulary:
         )
 
     def _loinc(self, code: str) -> Test | None:
-        row = crosswalks.loinc(code)
-        if row is None:
-            return None
-        said = (row.domain, row.testcd, "", row.cat, "", row.spec, row.method, row.pos, row.resscl)
-        return Test(*said, row.bdagnt, "loinc")
+        published, shipped = self.loinc.row(code, self.ct), crosswalks.loinc(code)
+        if published:
+            cat = shipped.cat if shipped else ""
+            return _test(published, "cdisc-file")._replace(test=published.test, cat=cat or published.cat)
+        return _test(shipped, "crosswalk") if shipped else None
 
     def is_product(self, *names: str | None) -> bool:
         """Return whether any of `names` names the study product; text is compared without case."""
@@ -130,3 +150,11 @@ class Vocabulary:
     @cached_property
     def _folded(self) -> frozenset[str]:
         return frozenset(name.casefold() for name in self.products)
+
+
+def _test(row: LoincRow | Published, basis: Basis) -> Test:
+    said = {name: getattr(row, name, "") for name in _SAID}
+    return Test(row.domain, row.testcd, **said, basis=basis)
+
+
+_SAID = ("cat", "spec", "method", "pos", "resscl", "restyp", "fast", "tpt", "pdur")

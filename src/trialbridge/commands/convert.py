@@ -64,6 +64,9 @@ def convert(
     decisions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What people decided about unknown codes and texts.")
     ] = None,
+    loinc: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Your own copy of CDISC's LOINC-to-LB mapping file.")
+    ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
@@ -72,7 +75,7 @@ def convert(
 ) -> None:
     """Convert FHIR to SDTM: transport files, define.xml, and the proof of every value."""
     del to  # there is one target
-    settings = _settings(config, study, units, ct, decisions, terminology)
+    settings = _settings(config, study, units, ct, decisions, terminology, loinc)
     summary = _convert(inputs, settings, out, _formats(formats), processes=processes, force=force, json=json)
     raise Done(summary.exit_code)
 
@@ -106,6 +109,7 @@ def _settings(
     ct: str,
     decisions: Path | None,
     terminology: Path | None,
+    loinc: Path | None,
 ) -> Study:
     from trialbridge.decisions import read_decisions
     from trialbridge.standards import sdtm_release
@@ -116,6 +120,8 @@ def _settings(
         settings = replace(settings, id=study, every_patient=True)
     if decisions:
         settings = replace(settings, decisions=read_decisions(decisions))
+    if loinc:
+        settings = replace(settings, loinc=settings.loinc.instead(loinc))
     if units:
         settings = replace(settings, units=units.value)
     if not ct:
