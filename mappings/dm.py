@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from trialbridge.arms import Arm
 from trialbridge.codecs import Codes, DateTime, Lookup, Text, Yes
-from trialbridge.coded import Several
+from trialbridge.coded import Extensions, Several
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.matching import Chosen, Matching
 from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
@@ -20,6 +20,16 @@ OMB = "urn:oid:2.16.840.1.113883.6.238"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 RACE = f"patient->extension[url={US_CORE}/us-core-race]"
 ETHNICITY = f"patient->extension[url={US_CORE}/us-core-ethnicity]"
+BIRTH_SEX = f"{US_CORE}/us-core-birthsex"
+NATIONAL = (
+    "http://hl7.org.nz/fhir/StructureDefinition/nz-ethnicity",
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-EthnicCategory",
+)
+"""Extensions of other countries that say what SDTM asks for as race."""
+RACES = (
+    Extensions(f"{RACE}.extension[*]", ("ombCategory", "detailed")),
+    Extensions("patient->extension[*]", NATIONAL, "valueCodeableConcept.coding[]"),
+)
 GROUPS = ("study->arm[*]", "overall->arm[*]")
 NOT_ON_STUDY = Codes({"ineligible": "SCREEN FAILURE"}, partial=True)
 COUNTRY = Lookup("country", "urn:iso:std:iso:3166")
@@ -82,9 +92,18 @@ DM = Domain(
         "BRTHDTC": At("patient->birthDate", DateTime()),
         "AGE": OneWay("derived: full years from BRTHDTC to RFSTDTC"),
         "AGEU": OneWay("derived: YEARS where AGE is given"),
-        "SEX": At("patient->gender", Lookup("sex", GENDER)),
+        "SEX": OneOf(
+            At("patient->gender", Lookup("sex", GENDER)),
+            Read(
+                Given(
+                    "patient->gender",
+                    At(f"patient->extension[url={BIRTH_SEX}].valueCode", Lookup("sex", BIRTH_SEX)),
+                    present=False,
+                )
+            ),
+        ),
         "RACE": OneOf(
-            Several(RACE, ("ombCategory", "detailed"), "race"),
+            Several(RACES, "race"),
             At(f"{RACE}.extension[url=text].valueString", Lookup("race", OMB, partial=True)),
         ),
         "ETHNIC": OneOf(
@@ -120,14 +139,12 @@ DM = Domain(
         ),
     },
     supp={
-        **{
-            f"RACE{number}": Supp(
-                f"Race {number}", Several(RACE, ("ombCategory", "detailed"), "race", number)
-            )
-            for number in range(1, 6)
-        },
+        **{f"RACE{number}": Supp(f"Race {number}", Several(RACES, "race", number)) for number in range(1, 6)},
         "CRACE": Supp("Race, Detailed", At(f"{RACE}.extension[url=detailed].valueCoding.display")),
         "RACEOTH": Supp("Race, as Reported", At(f"{RACE}.extension[url=text].valueString", Text())),
+        "BRTHSEX": Supp(
+            "Sex Assigned at Birth", At(f"patient->extension[url={BIRTH_SEX}].valueCode", Text())
+        ),
         "CETHNIC": Supp(
             "Ethnicity, Detailed", At(f"{ETHNICITY}.extension[url=detailed].valueCoding.display")
         ),

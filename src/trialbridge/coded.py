@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -118,21 +118,44 @@ def _first_of(texts: Sequence[str]) -> str | None:
     return next((text.strip() for text in texts if text.strip()), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
-    """One of several coded values of an extension: the term, ``MULTIPLE``, or the n-th of them.
+class Extensions(NamedTuple):
+    """Extensions that hold one coded value each.
 
     Attributes:
-        base: Path of the extension whose parts hold the values.
-        parts: Names of the parts, in order of trust: the first that occurs is taken.
+        path: Path of the extensions, ending in ``[*]``.
+        urls: Those that are meant, in order of trust: the first that occurs is taken.
+        value: Path of the coding in one of them.
+    """
+
+    path: str
+    urls: tuple[str, ...]
+    value: str = "valueCoding"
+
+    @property
+    def paths(self) -> tuple[str, str, str]:
+        """Name, system and code of every extension."""
+        return (f"{self.path}.url", f"{self.path}.{self.value}.system", f"{self.path}.{self.value}.code")
+
+    @property
+    def meant(self) -> tuple[str, ...]:
+        """The addresses of those that are meant."""
+        one = self.path.removesuffix("[*]")
+        return tuple(f"{one}[url={url}].url" for url in self.urls)
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """One of several coded values of extensions: the term, ``MULTIPLE``, or the n-th of them.
+
+    Attributes:
+        sources: The extensions that hold the values, in order of trust.
         crosswalk: Table that gives the terms.
         number: 0 for the one variable, which says `multiple` where there are several; n for the n-th.
         multiple: What the one variable says then.
         decided: Domain and variable that decisions about the codes are made for.
     """
 
-    base: str
-    parts: tuple[str, ...]
+    sources: tuple[Extensions, ...]
     crosswalk: str
     number: int = 0
     multiple: str = "MULTIPLE"
@@ -141,33 +164,37 @@ class Several:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Name, system and code of every part, and the parts that are meant."""
-        return (*self._inside, *(f"{self.base}.extension[url={part}].url" for part in self.parts))
+        """Name, system and code of every extension, and those that are meant."""
+        return (*self._inside, *(path for source in self.sources for path in source.meant))
 
     @property
     def _inside(self) -> tuple[str, ...]:
-        inside = f"{self.base}.extension[*]"
-        return (f"{inside}.url", f"{inside}.valueCoding.system", f"{inside}.valueCoding.code")
+        return tuple(path for source in self.sources for path in source.paths)
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the terms."""
         columns = [joined(leaves(path)) for path in self._inside]
 
-        def term(names: str, systems: str, codes: str) -> str | None:
-            for coded in self._coded(names, systems, codes):
+        def term(*cells: str) -> str | None:
+            for coded in self._coded(*cells):
                 terms = list(dict.fromkeys(self._known(*one, vocabulary) for one in coded))
                 if None not in terms and terms:
                     return self._of(terms)
             return None
 
-        return cells_of(by_values(columns, term), columns[2], partial=self.number > 0)
+        sent = by_values(columns, lambda *cells: "sent" if any(self._coded(*cells)) else None)
+        return cells_of(by_values(columns, term), sent, partial=self.number > 0)
 
-    def _coded(self, names: str, systems: str, codes: str) -> list[list[tuple[str, str]]]:
-        """Return the codings of each of the parts that are meant."""
-        parts = list(zip(split(names), split(systems), split(codes), strict=False))
-        return [
-            [(system, code) for name, system, code in parts if name == one and code] for one in self.parts
-        ]
+    def _coded(self, *cells: str) -> list[list[tuple[str, str]]]:
+        """Return the codings of each kind of extension that is meant."""
+        found = []
+        for number, source in enumerate(self.sources):
+            values = list(zip(*map(split, cells[3 * number : 3 * number + 3]), strict=False))
+            found += [
+                [(system, code) for name, system, code in values if name == url and code]
+                for url in source.urls
+            ]
+        return found
 
     def _known(self, system: str, code: str, vocabulary: Vocabulary) -> str | None:
         decision = vocabulary.decisions.find(Word(*self.decided, system, code, ""))
@@ -181,8 +208,8 @@ class Several:
         found = [self._first_unknown(*combination) for combination in combinations]
         return [found[row] for row in rows.to_pylist()]
 
-    def _first_unknown(self, names: str, systems: str, codes: str) -> tuple[str, str]:
-        codings = [one for part in self._coded(names, systems, codes) for one in part]
+    def _first_unknown(self, *cells: str) -> tuple[str, str]:
+        codings = [one for part in self._coded(*cells) for one in part]
         unknown = [one for one in codings if self._known(*one, Vocabulary()) is None]
         return next(iter([*unknown, *codings]), ("", ""))
 
