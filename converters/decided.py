@@ -15,15 +15,15 @@ import pyarrow.compute as pc
 from trialbridge import crosswalks
 from trialbridge.coded import Several
 from trialbridge.columns import by_values
+from trialbridge.converters.evidence import measures
 from trialbridge.converters.leaves import StagedLeaves
 from trialbridge.converters.unmapped import UNITS, decision_of, kept_as_sent
-from trialbridge.crosswalks.dimensions import parse
 from trialbridge.decisions import Decision, Decisions, is_test
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import FROM_DECISION, FROM_EXTENSION, Domain, Records
 from trialbridge.questions import ItemCode
 from trialbridge.rules import OneOf, Rule
-from trialbridge.units import conversion, standard_unit
+from trialbridge.units import standard_unit
 from trialbridge.vocabulary import Vocabulary
 
 
@@ -129,19 +129,6 @@ def _look_at_units(leaves: StagedLeaves, decided: list[Decision | None], uses: U
     for (decision, unit), count in Counter(zip(decided, units, strict=True)).items():
         if decision is not None and unit and not measures(decision.value, unit):
             uses.against["decision-unit-differs", decision, unit] += count
-
-
-def measures(testcd: str, unit: str) -> bool:
-    """Return whether a test may have a unit; it may where nothing says that it cannot.
-
-    Example:
-        >>> measures("GLUC", "mg/dL"), measures("GLUC", "mmHg")
-        (True, False)
-    """
-    standard = standard_unit(testcd)
-    if not standard or parse(unit) is None or parse(standard) is None:
-        return True
-    return conversion(unit, standard, testcd) is not None
 
 
 def other_tables(decisions: Decisions, vocabulary: Vocabulary, uses: Uses) -> None:

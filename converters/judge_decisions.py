@@ -9,15 +9,7 @@ from dataclasses import replace
 from trialbridge.decisions import Decision, Decisions
 from trialbridge.errors import TermError
 from trialbridge.findings import Finding, Severity
-from trialbridge.standards import (
-    CT_VERSIONS,
-    Codelist,
-    Term,
-    code_of_test,
-    codelist,
-    ig_datasets,
-    ig_variables,
-)
+from trialbridge.standards import Codelist, Retirement, codelist, ig_datasets, ig_variables, retirement
 
 _TEST = re.compile(r"[A-Z_][A-Z0-9_]{0,7}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -52,11 +44,11 @@ def faults(one: Decision, ct: str) -> Iterator[Finding]:
     domain, name = one.target
     lists = tuple(_lists(domain, name, ct))
     if not one.leaves and lists and not any(one.value in known for known in lists):
-        yield from _foreign(one, name, lists, ct)
+        yield from _foreign(one, one.value, lists, ct)
     for variable, value in ((f"{domain}SPEC", one.spec), (f"{domain}METHOD", one.method)):
         closer = tuple(_lists(domain, variable, ct))
         if value and closer and not any(value in known for known in closer):
-            yield from _foreign(one, variable, closer, ct, value)
+            yield from _foreign(one, value, closer, ct)
 
 
 def _malformed(one: Decision) -> str:
@@ -74,39 +66,26 @@ def _malformed(one: Decision) -> str:
     return ""
 
 
-def _foreign(
-    one: Decision, name: str, lists: Sequence[Codelist], ct: str, value: str = ""
-) -> Iterator[Finding]:
-    value = value or one.value
+def _foreign(one: Decision, value: str, lists: Sequence[Codelist], ct: str) -> Iterator[Finding]:
+    """Return what is to be said of a value that is in none of the lists: retired, refused, or one's own."""
     named = " and ".join(f"{known.submission_value} ({known.code})" for known in lists)
     closed = not any(known.extensible for known in lists)
-    before = _retired(one, name, value)
-    if before is not None:
-        text = f"{value!r} was a term of {named} in {one.ct} and is none in {ct}{_now(before, ct)}"
+    retired = next((found for known in lists if (found := retirement(known.code, value, ct))), None)
+    if retired is not None:
+        text = f"{value!r} was a term of {named} in {retired.last} and is none in {ct}{_now(retired)}"
         yield _finding(one, Severity.WARNING, "decision-term-retired", f"{text}; {one.said()}")
     if closed:
         text = f"{value!r} is no term of {named} in {ct}, which may not be extended; it is not applied"
         yield _finding(one, Severity.ERROR, "decision-refused", f"{text} ({one.said()})")
-    elif before is None:
+    elif retired is None:
         text = f"{value!r} is no term of {named} in {ct}: it extends the codelist, {one.said()}"
         yield _finding(one, Severity.NOTICE, "decision-extends-codelist", text)
 
 
-def _retired(one: Decision, name: str, value: str) -> Term | None:
-    """Return the term as the release had it that was decided with."""
-    if one.ct not in CT_VERSIONS:
-        return None
-    lists = _lists(one.target[0], name, one.ct)
-    return next((term for known in lists if (term := known.term(value))), None)
-
-
-def _now(before: Term, ct: str) -> str:
-    """Return where the concept of a retired test is now."""
-    for domain in ig_datasets():
-        now = code_of_test(f"{domain}TESTCD", before.code, ct)
-        if now:
-            return f"; it is {domain}.{now} now"
-    return ""
+def _now(retired: Retirement) -> str:
+    """Return where the concept of a retired term is now."""
+    there = [f"{one.codelist.submission_value} {one.term.submission_value}" for one in retired.successors]
+    return f"; the same concept is now {' and '.join(there)}" if there else ""
 
 
 def _lists(domain: str, name: str, ct: str) -> Iterable[Codelist]:
@@ -135,7 +114,7 @@ def resolved(one: Decision, ct: str) -> Decision:
         >>> resolved(Decision("DM", "SEX", code="1", decision="female"), "2026-03-27").decision
         'F'
     """
-    if one.leaves or ct not in CT_VERSIONS:
+    if one.leaves or not ct:
         return one
     text = _OFFERED.sub("", one.decision)
     prefix, dot, rest = text.rpartition(".") if one.of_test else ("", "", text)

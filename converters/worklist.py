@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import xlsxwriter
 
 from trialbridge.conversion import Conversion
-from trialbridge.converters.suggest import MOST, Suggestion, suggest
+from trialbridge.converters.suggest import MOST, Asked, Suggestion, suggest
 from trialbridge.findings import Finding, Severity
 
 FONT = "Calibri"
@@ -31,11 +31,18 @@ README: Mapping[str, str] = {
     ),
     "Unmapped codes": (
         "One row for each code or text that no table knows, the most frequent first. Write your choice into "
-        "the yellow column, carry it over to study.toml under [codes], and run again."
+        "the yellow column Decision: a submission value; for a test its code, such as GLUC or IS.ADA_BAB, "
+        "and what else it says, such as HGB; SPEC=BLOOD; or: leave unmapped. Say why in the column Reason."
+    ),
+    "What comes next": (
+        "trialbridge terminology decide worklist.xlsx --decisions decisions.toml takes your choices over "
+        "into a text file for version control; trialbridge convert --decisions decisions.toml applies it. "
+        "trialbridge terminology suggest TEXT asks for suggestions of any text."
     ),
     "Suggestions": (
-        "Terms of the variable's CDISC codelists whose names have the most letters in common with the text; "
-        "100 is the same words. They know nothing of medicine: a high score is where to look, not an answer."
+        "Terms of the variable's CDISC codelists whose names are most like the text, 100 being the same "
+        "words; for tests unit, specimen and results speak for or against. Beside each stands why. They know "
+        "nothing of medicine: a high score is where to look, not an answer."
     ),
     "Findings": (
         "What is odd in the data, gathered by rule, with how often it occurs and one example. "
@@ -59,7 +66,11 @@ class Column(NamedTuple):
 _OFFERED = tuple(
     column
     for rank in range(1, MOST + 1)
-    for column in (Column(f"Suggestion {rank}", 26), Column(f"Score {rank}", 9, "number"))
+    for column in (
+        Column(f"Suggestion {rank}", 26),
+        Column(f"Score {rank}", 9, "number"),
+        Column(f"Why {rank}", 36, "aside"),
+    )
 )
 UNMAPPED_COLUMNS = (
     Column("Domain", 9),
@@ -103,6 +114,7 @@ _HEADER = {
 
 _STYLES: Mapping[str, Mapping[str, object]] = {
     "text": {"text_wrap": True, "valign": "top"},
+    "aside": {"text_wrap": True, "valign": "top", "font_color": "#6B7280", "font_size": 9},
     "number": {"valign": "top", "num_format": "#,##0"},
     "decision": {"valign": "top", "bg_color": "#FFF8D6", **_BOX},
     "header": _HEADER,
@@ -198,7 +210,17 @@ def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> N
 
 
 def _suggestions(row: Mapping[str, Any], ct: str) -> list[Suggestion]:
-    return suggest(row["domain"] or "", row["variable"] or "", (row["text"] or "", row["code"] or ""), ct)
+    told = {name: value or "" for name, value in row.items()}
+    asked = Asked(
+        told["domain"],
+        told["variable"],
+        (told["text"], told["code"]),
+        told["system"],
+        told["units"],
+        told["specimens"],
+        told["example_values"],
+    )
+    return suggest(asked, ct)
 
 
 def _unmapped_row(row: Mapping[str, Any], found: Sequence[Suggestion]) -> tuple[object, ...]:
@@ -212,8 +234,8 @@ def _unmapped_row(row: Mapping[str, Any], found: Sequence[Suggestion]) -> tuple[
         row["subjects"],
     )
     context = (row["example_values"], row["units"], row["specimens"], row["example_resource"], row["reason"])
-    offered = [cell for one in found for cell in (_offered(one), one.score)]
-    return (*known, *context, *offered, *[None] * (2 * (MOST - len(found))), None, None)
+    offered = [cell for one in found for cell in (_offered(one), one.score, one.why)]
+    return (*known, *context, *offered, *[None] * (3 * (MOST - len(found))), None, None)
 
 
 def _offered(one: Suggestion) -> str:

@@ -1,4 +1,4 @@
-"""``trialbridge terminology decide``."""
+"""``trialbridge terminology decide`` and ``trialbridge terminology suggest``."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trialbridge.commands.outcome import Done, Json, console, print_json
+from trialbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
+    from trialbridge.converters.suggest import Suggestion
     from trialbridge.decisions import Decision
     from trialbridge.findings import Finding
 
@@ -78,3 +82,52 @@ def _conflicts(found: Iterable[tuple[Decision, Decision]]) -> Iterator[str]:
 
 def _said(findings: Iterable[Finding]) -> Iterator[str]:
     return (f"{fault.severity}: {fault.message}" for fault in findings)
+
+
+def suggest(
+    text: Annotated[str, typer.Argument(help="A code or text, such as 'S-Creat' or 'by mouth'.")],
+    variable: Annotated[
+        str, typer.Option(help="The variable it is for, such as LBTESTCD or EXROUTE; any test without it.")
+    ] = "",
+    unit: Annotated[str, typer.Option(help="The unit of its results.")] = "",
+    specimen: Annotated[str, typer.Option(help="The specimen.")] = "",
+    ct: Annotated[str, typer.Option(help="Date of the controlled terminology.")] = "",
+    json: Json = False,
+) -> None:
+    """Suggest the CDISC terms that a code or text may mean, each with what speaks for it."""
+    from trialbridge.converters.report import to_json
+    from trialbridge.converters.suggest import Asked
+    from trialbridge.converters.suggest import suggest as suggested
+    from trialbridge.standards import DEFAULT_CT
+
+    name = variable.upper()
+    asked = Asked(_domain_of(name), name, (text,), units=unit, specimens=specimen)
+    found = suggested(asked, ct or DEFAULT_CT)
+    if json:
+        print_json(to_json(found))
+    elif found:
+        console().print(_table(found))
+    else:
+        console().print("no term of the codelists is near", soft_wrap=True)
+    raise Done(0)
+
+
+def _domain_of(variable: str) -> str:
+    """Return the domain of a variable; empty where none is named."""
+    from trialbridge.standards import ig_datasets, ig_variables
+
+    owners = [domain for domain in ig_datasets() if any(one.name == variable for one in ig_variables(domain))]
+    if variable and not owners:
+        raise ConfigurationError("--variable", f"no dataset of SDTMIG 3.4 has a variable {variable}")
+    return next(iter(owners), "")
+
+
+def _table(found: Iterable[Suggestion]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("term", "name", "score", "why"):
+        table.add_column(title, justify="right" if title == "score" else "left")
+    for one in found:
+        table.add_row(one.value, one.name, str(one.score), one.why)
+    return table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from trialbridge.commands.decide import decide, suggest
 from trialbridge.commands.outcome import Done, Json
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ terminology_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+terminology_app.command("decide")(decide)
+terminology_app.command("suggest")(suggest)
 
 Folder = Annotated[
     Path | None, typer.Option("--terminology", metavar="DIR", help="The folder of imported packages.")

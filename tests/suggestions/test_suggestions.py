@@ -1,0 +1,153 @@
+"""Suggestions: measured by names that they have not seen, and held to what a person may expect of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trialbridge.converters.alike import plain
+from trialbridge.converters.suggest import LOWEST, MOST, Asked, suggest
+from trialbridge.standards import codelist
+
+HERE = Path(__file__).parent
+LABELLED = HERE / "labelled.tsv"
+TESTCDS = [term.submission_value for term in codelist("VSTESTCD").terms]
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    path = Path(__file__).parents[2] / "tools/make_labelled_suggestions.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_labelled_set_is_what_its_tool_draws(tool: ModuleType) -> None:
+    rows = tool.labelled()
+    assert len(rows) == 200
+    assert LABELLED.read_text("utf-8") == tool.to_text(rows)
+
+
+def test_a_held_out_name_is_not_looked_at(tool: ModuleType) -> None:
+    for row in tool.read(LABELLED):
+        asked = Asked(row.domain, row.variable, (row.text,))
+        held = tool.held_out(row)
+        assert held
+        names = {one.name for one in suggest(asked, without=held) if one.value == row.value}
+        assert plain(row.text) not in {plain(name) for name in names} - {""}
+
+
+def test_four_of_five_held_out_names_find_their_term_among_the_first_five(tool: ModuleType) -> None:
+    rows = tool.read(LABELLED)
+    found = sum(map(tool.found, rows))
+    assert found >= 0.8 * len(rows), found
+
+
+def test_the_names_that_laboratories_write_find_their_test() -> None:
+    lines = (HERE / "local_names.tsv").read_text("utf-8").splitlines()[2:]
+    missed = []
+    for domain, text, unit, specimen, tests in (line.split("\t") for line in lines):
+        asked = Asked(domain, f"{domain}TESTCD" if domain else "", (text,), "", unit, specimen)
+        found = [one.value.rpartition(".")[2] for one in suggest(asked)]
+        if not set(tests.split("|")) & set(found):
+            missed.append((text, tests, found))
+    assert len(missed) <= 0.05 * len(lines), missed
+
+
+def _first(domain: str, variable: str, *texts: str, **known: str) -> str:
+    found = suggest(Asked(domain, variable, texts, **known))
+    return found[0].value if found else ""
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "value"),
+    [
+        ("Neutrophils", "%", "NEUTLE"),
+        ("Neutrophils", "10*9/L", "NEUT"),
+        ("HbA1c", "%", "HBA1C"),
+        ("Calcium", "mmol/L", "CA"),
+    ],
+)
+def test_the_unit_tells_tests_of_one_name_apart(text: str, unit: str, value: str) -> None:
+    values = [one.value for one in suggest(Asked("LB", "LBTESTCD", (text,), units=unit))]
+    assert value in values[:2]
+
+
+def test_a_unit_that_does_not_fit_costs_and_is_said() -> None:
+    fits = suggest(Asked("LB", "LBTESTCD", ("Glucose",), units="mg/dL"))[0]
+    not_so = suggest(Asked("LB", "LBTESTCD", ("Glucose",), units="mmHg"))[0]
+    assert (fits.value, not_so.value) == ("GLUC", "GLUC")
+    assert not_so.score < fits.score
+    assert "unit mmHg does not fit" in not_so.why
+
+
+def test_a_test_of_another_domain_is_offered_with_its_domain() -> None:
+    found = suggest(Asked("LB", "LBTESTCD", ("Anti-Neutrophil Cytoplasmic Antibody",)))
+    assert found[0].value == "IS.ANCAB"
+
+
+def test_a_test_without_a_domain_is_looked_for_among_all_tests() -> None:
+    assert _first("", "", "Diastolic blood pressure") == "VS.DIABP"
+
+
+def test_a_name_in_other_words_order_is_as_near_as_can_be() -> None:
+    found = suggest(Asked("LB", "LBTESTCD", ("phosphatase alkaline",)))
+    assert (found[0].value, found[0].score) == ("ALP", 100)
+
+
+@pytest.mark.parametrize(
+    ("text", "unit"),
+    [
+        ("Milligrams per Decilitre", "mg/dL"),
+        ("x10E9/L", "10^9/L"),
+        ("K/cumm", "10^9/L"),
+        ("Million Colony Forming Units per Gram", "10^6 CFU/g"),
+    ],
+)
+def test_a_unit_in_words_or_of_another_manner_is_the_same_unit(text: str, unit: str) -> None:
+    assert unit in [one.value for one in suggest(Asked("LB", "LBORRESU", (text,)))][:2]
+
+
+def test_loinc_parts_speak_for_a_test() -> None:
+    name = "Creatinine [Moles/volume] in Serum or Plasma"
+    found = suggest(Asked("LB", "LBTESTCD", (name, "14682-9"), system="http://loinc.org"))
+    assert found[0].value == "CREAT"
+
+
+def test_a_short_codelist_is_shown_whole() -> None:
+    values = {one.value for one in suggest(Asked("DM", "SEX", ("other",)))}
+    assert values == {term.submission_value for term in codelist("SEX").terms}
+
+
+def test_a_variable_without_codelist_has_no_suggestions() -> None:
+    assert suggest(Asked("LB", "LBREFID", ("anything",))) == []
+    assert suggest(Asked("LB", "LBTESTCD", ("", "zzzzzzqqq"))) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=30))
+def test_suggestions_are_few_ordered_and_real(text: str) -> None:
+    found = suggest(Asked("VS", "VSTESTCD", (text,)))
+    assert len(found) <= MOST
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert all(LOWEST <= one.score <= 100 and one.why for one in found)
+    for one in found:
+        domain, _, value = one.value.rpartition(".")
+        assert codelist(f"{domain or 'VS'}TESTCD").term(value)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(TESTCDS))
+def test_a_term_suggests_itself(value: str) -> None:
+    found = {one.value: one.score for one in suggest(Asked("VS", "VSTESTCD", (value.lower(),)))}
+    assert found[value] >= 97
