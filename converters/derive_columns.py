@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import blank, flat
+from trialbridge.columns import blank, flat, once
 from trialbridge.context import Context
 from trialbridge.findings import Finding, Severity
 from trialbridge.timing import Column, Mask, Numbers, Times, parse_dtc
@@ -76,7 +76,7 @@ def encode(column: Column) -> Codes:
     array = flat(column)
     if pa.types.is_null(array.type):
         array = array.cast(pa.string())
-    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    encoded = once(array, pa.Array.dictionary_encode) if not pa.types.is_dictionary(array.type) else array
     codes: Numbers = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     return codes, encoded.dictionary
 

@@ -209,11 +209,15 @@ def _printable(domain: Domain, leaves: StagedLeaves, name: str, values: pa.Array
 def _draw(domain: Domain, leaves: StagedLeaves, block: Block) -> None:
     """Note which resources the records draw on, for the ledger."""
     if domain.code != VISITS:
-        block.drawn[domain.source].append(np.unique(leaves.rowset.base.to_numpy()))
+        block.drawn[domain.source].append(_distinct_rows(leaves.rowset.base))
     for name, join in domain.joins.items():
         _, rows = leaves.joined(name)
         if rows.null_count < len(rows):
-            block.drawn[join.type].append(np.unique(rows.drop_null().to_numpy()))
+            block.drawn[join.type].append(_distinct_rows(rows.drop_null()))
+
+
+def _distinct_rows(rows: pa.Array) -> np.ndarray:
+    return np.flatnonzero(np.bincount(rows.to_numpy()))
 
 
 def units_of(blocks: Sequence[Block]) -> dict[str, dict[tuple[str, str], frozenset[str]]]:

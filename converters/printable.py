@@ -24,9 +24,12 @@ def unprintable(column: pa.Array) -> pa.Array | None:
         >>> unprintable(pa.array(["a", "b"])) is None
         True
     """
-    if not pa.types.is_string(column.type) or column.buffers()[2] is None:
+    if column.null_count == len(column) or not pa.types.is_string(column.type):
         return None
-    if not _SUSPECT[np.frombuffer(column.buffers()[2], np.uint8)].any():
+    data = np.frombuffer(column.buffers()[2], np.uint8)
+    if not len(data) or (data.min() >= 32 and data.max() < 127):  # quicker than looking each byte up
+        return None
+    if not _SUSPECT[data].any():
         return None
     found = pc.fill_null(pc.match_substring_regex(column, UNPRINTABLE), False)  # noqa: FBT003 -- an Arrow scalar
     return found if found.true_count else None

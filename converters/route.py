@@ -149,10 +149,10 @@ def _observations(
     states = _states(values, heads, domain, known, repeated)
     _say(routed, states, rowset, domain)
     taken = states == TAKEN
-    for code in np.unique(domain[taken]):
+    for code in sorted(set(domain[taken])):
         _assign(routed, code, leaves, rowset, np.flatnonzero(taken & (domain == code)))
     lost = np.flatnonzero(states == UNKNOWN)
-    for code in np.unique(domain[lost]):
+    for code in sorted(set(domain[lost])):
         chosen = pa.array(lost[domain[lost] == code])
         routed.unknown.append((str(code), StagedLeaves(laboratory, staged, identities, rowset.take(chosen))))
     routed.panels = frozenset(rowset.base.to_numpy()[states == HEAD].tolist())

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import joined, split
+from trialbridge.columns import joined, remembering, split
 from trialbridge.conversion import ELEMENTS, Conversion
 from trialbridge.converters.census import Census
 from trialbridge.converters.check_terms import check_foreign, check_terms
@@ -265,9 +265,10 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
         units = units_of(blocks)
         exposed = any(len(block.tables.get("EX", ())) for block in blocks)
         for number, block in enumerate(blocks, 1):
-            derive_block(block, run.study, units, exposed)
-            check_participation(block.tables, block.findings)
-            check_after_death(block.tables, block.findings)
+            with remembering():
+                derive_block(block, run.study, units, exposed)
+                check_participation(block.tables, block.findings)
+                check_after_death(block.tables, block.findings)
             run.tell("derive", number, len(blocks))
     return _gathered(run, plan, blocks)
 
@@ -282,7 +283,8 @@ def _workers(plan: Plan) -> int:
 
 
 def _map(plan: Plan, bounds: tuple[int, int]) -> Block:
-    block = map_block(plan, *bounds)
+    with remembering():
+        block = map_block(plan, *bounds)
     block.tables = with_panels(block.tables, plan)
     return block
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 TEXT = pa.string()
+Made = TypeVar("Made")
 SEPARATOR = "\x1f"
+DENSE = 4
+"""Combinations for each row up to which a table of all of them is made."""
 
 
 def blank(rows: int, kind: pa.DataType = TEXT) -> pa.Array:
@@ -20,7 +25,44 @@ def blank(rows: int, kind: pa.DataType = TEXT) -> pa.Array:
 
 def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return `column` as one piece."""
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies even one
+
+
+_MADE: ContextVar[dict[tuple[Any, ...], tuple[pa.Array, Any]] | None] = ContextVar("made", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Let `once` remember, while this is open, what was made of each column."""
+    token = _MADE.set({})
+    try:
+        yield
+    finally:
+        _MADE.reset(token)
+
+
+def once(column: pa.Array, make: Callable[[pa.Array], Made]) -> Made:
+    """Return what `make` makes of a column; while `remembering`, it is made once and shared.
+
+    Example:
+        >>> column = pa.array(["a", "b"])
+        >>> with remembering():
+        ...     once(column, pa.Array.to_pylist) is once(column, pa.Array.to_pylist)
+        True
+        >>> once(column, pa.Array.to_pylist) is once(column, pa.Array.to_pylist)
+        False
+    """
+    known = _MADE.get()
+    if known is None or pa.types.is_dictionary(column.type):
+        return make(column)
+    places = (buffer.address if buffer else 0 for buffer in column.buffers())
+    key = (make, column.type.id, column.offset, len(column), *places)
+    if key not in known:
+        known[key] = column, make(column)  # with the column itself, so that nothing else gets its address
+    made: Made = known[key][1]
+    return made
 
 
 def by_value(column: pa.Array, translate: Callable[[str], str | None]) -> pa.Array:
@@ -30,7 +72,7 @@ def by_value(column: pa.Array, translate: Callable[[str], str | None]) -> pa.Arr
         >>> by_value(pa.array(["a", None, "a"]), str.upper).to_pylist()
         ['A', None, 'A']
     """
-    encoded = flat(column).dictionary_encode()
+    encoded = once(flat(column), pa.Array.dictionary_encode)
     terms = [translate(value) for value in encoded.dictionary.to_pylist()]
     return pc.take(pa.array(terms, TEXT), encoded.indices)
 
@@ -58,25 +100,53 @@ def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...
         >>> distinct([pa.array(["a", "a"]), pa.array(["x", "x"])])[1]
         [('a', 'x')]
     """
-    encoded = [pc.fill_null(flat(column).cast(TEXT), "").dictionary_encode() for column in columns]
-    codes = np.zeros(len(columns[0]), np.int64)
+    encoded = [once(flat(column), _encoded) for column in columns]
+    codes, size = np.zeros(len(columns[0]), np.int64), 1
     for one in encoded:
-        codes = codes * max(len(one.dictionary), 1) + one.indices.to_numpy()
-        _, codes = np.unique(codes, return_inverse=True) if len(codes) else (None, codes)
-    _, first, rows = np.unique(codes, return_index=True, return_inverse=True)
+        values = len(one.dictionary)
+        if values > 1:
+            if size * values > DENSE * len(codes):
+                _, codes, size = _numbered(codes, size)
+            codes, size = codes * values + one.indices.to_numpy(), size * values
+    first, rows, _ = _numbered(codes, size)
     words = [one.dictionary.take(one.indices.take(pa.array(first))).to_pylist() for one in encoded]
     return pa.array(rows), list(zip(*words, strict=True))
+
+
+def _encoded(column: pa.Array) -> pa.DictionaryArray:
+    return pc.fill_null(column.cast(TEXT), "").dictionary_encode()
+
+
+def _numbered(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the first row of each distinct code, in their order, the number of each row's, and how many."""
+    if size > DENSE * len(
+        codes
+    ):  # else a table of all codes that there may be is quicker than putting them in order
+        _, first, rows = np.unique(codes, return_index=True, return_inverse=True)
+        return first, rows, len(first)
+    firsts = np.full(size, -1, np.int64)
+    firsts[codes[::-1]] = np.arange(len(codes))[::-1]
+    there = firsts >= 0
+    return firsts[there], (np.cumsum(there) - 1)[codes], int(there.sum())
 
 
 def joined(column: pa.Array) -> pa.Array:
     """Return a column of lists as text, one separator between values; null stays null."""
     column = flat(column)
-    if not pa.types.is_list(column.type):
-        return column
+    return once(column, _joined) if pa.types.is_list(column.type) else column
+
+
+def _joined(column: pa.Array) -> pa.Array:
     cells = pc.fill_null(column.values, "")
-    if pc.any(pc.match_substring(cells, SEPARATOR)).as_py():
+    if _below_blank(cells) and pc.any(pc.match_substring(cells, SEPARATOR)).as_py():
         cells = pc.replace_substring(cells, SEPARATOR, " ")
     return pc.binary_join(pa.ListArray.from_arrays(column.offsets, cells, mask=column.is_null()), SEPARATOR)
+
+
+def _below_blank(texts: pa.Array) -> bool:
+    """Return whether the texts may hold a control character, of which the separator is one."""
+    data = texts.buffers()[2]
+    return data is not None and data.size > 0 and int(np.frombuffer(data, np.uint8).min()) < ord(" ")
 
 
 def split(text: str) -> list[str]:

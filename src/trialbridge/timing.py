@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trialbridge.columns import flat
+from trialbridge.columns import flat, once
 
 Column: TypeAlias = "pa.Array | pa.ChunkedArray"
 """One column of a table."""
@@ -147,7 +147,10 @@ def parse_dtc(column: Column) -> Times:
         >>> times.valid.tolist(), times.precision.tolist()
         ([True, False, True, False], [2, 0, 5, 0])
     """
-    array = flat(column)
+    return once(flat(column), _parsed)
+
+
+def _parsed(array: pa.Array) -> Times:
     if not pa.types.is_dictionary(array.type):
         array = array.cast(pa.string()).dictionary_encode()
     rows: Numbers = array.indices.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
