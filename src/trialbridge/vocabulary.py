@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from trialbridge import crosswalks
 from trialbridge.crosswalks import LoincRow
+from trialbridge.crosswalks.earlier_guides import routed
 from trialbridge.decisions import QUALIFIERS, Decision, Decisions
 from trialbridge.dictionaries import Dictionaries
 from trialbridge.errors import TermError
@@ -55,6 +56,7 @@ class Test(NamedTuple):
     fast: str = ""
     tpt: str = ""
     pdur: str = ""
+    bdagnt: str = ""
     basis: Basis = ""
 
 
@@ -74,6 +76,7 @@ class Vocabulary:
         dictionaries: The user's own licensed dictionaries.
         visits: What names a planned visit, in lower case -> its number.
         loinc: The user's own LOINC files.
+        sdtmig: Version of the implementation guide, by which the domain of a test is.
     """
 
     ct: str = DEFAULT_CT
@@ -86,6 +89,7 @@ class Vocabulary:
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
     visits: Mapping[str, str] = field(default_factory=dict)
     loinc: LoincFiles = field(default_factory=LoincFiles)
+    sdtmig: str = "3.4"
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
@@ -138,10 +142,17 @@ class Vocabulary:
 
     def _loinc(self, code: str) -> Test | None:
         published, shipped = self.loinc.row(code, self.ct), crosswalks.loinc(code)
+        agent = shipped.bdagnt if shipped else ""
         if published:
             cat = shipped.cat if shipped else ""
-            return _test(published, "cdisc-file")._replace(test=published.test, cat=cat or published.cat)
-        return _test(shipped, "crosswalk") if shipped else None
+            said = _test(published, "cdisc-file")._replace(test=published.test, cat=cat or published.cat)
+            return self._in_guide(said, agent)
+        return self._in_guide(_test(shipped, "crosswalk"), agent) if shipped else None
+
+    def _in_guide(self, test: Test, agent: str) -> Test | None:
+        """Return a test as the study's version of the guide has it; null where it has no code there."""
+        domain, testcd = routed(test.domain, test.testcd, agent, self.sdtmig, self.ct)
+        return test._replace(domain=domain, testcd=testcd) if testcd else None
 
     def is_product(self, *names: str | None) -> bool:
         """Return whether any of `names` names the study product; text is compared without case."""
@@ -157,4 +168,4 @@ def _test(row: LoincRow | Published, basis: Basis) -> Test:
     return Test(row.domain, row.testcd, **said, basis=basis)
 
 
-_SAID = ("cat", "spec", "method", "pos", "resscl", "restyp", "fast", "tpt", "pdur")
+_SAID = ("cat", "spec", "method", "pos", "resscl", "restyp", "fast", "tpt", "pdur", "bdagnt")
