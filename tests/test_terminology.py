@@ -1,4 +1,4 @@
-"""Terminology in every form that its publishers give away becomes packages that read like the shipped tables."""
+"""Terminology in every form that its publishers give away becomes packages, read like the shipped tables."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ def as_xml(rows: Rows, title: str) -> bytes:
         '<?xml version="1.0" encoding="UTF-8"?><ODM xmlns="http://www.cdisc.org/ns/odm/v1.3" '
         'xmlns:nciodm="http://ncicb.nci.nih.gov/xml/odm/EVS/CDISC" FileType="Snapshot">'
         f'<Study OID="CDISC_CT.{standard}.{date}">'
-        f'<MetaDataVersion OID="CDISC_CT_MetaDataVersion.{standard}.{date}" Name="CDISC {standard} Controlled Terminology, {date}">'
+        f'<MetaDataVersion OID="CDISC_CT_MetaDataVersion.{standard}.{date}"'
+        f' Name="CDISC {standard} Controlled Terminology, {date}">'
     )
     return (top + "".join(items()) + "</MetaDataVersion></Study></ODM>").encode()
 
@@ -425,9 +426,12 @@ def test_changes_are_those_of_the_published_tables(shared: Path) -> None:
         by_kind.setdefault(change.kind, set()).add((change.codelist, change.code))
     values = {(row[1], row[4]): row[0] for row in new.values()}
     recoded = {key for key in old.keys() - new.keys() if (key[0], old[key][4]) in values}
-    assert by_kind["term recoded"] == recoded
+    had = {(row[1], row[4]): row[0] for row in old.values()}
+    swapped = {
+        (key[0], had[key[0], new[key][4]]) for key in new.keys() - old.keys() if (key[0], new[key][4]) in had
+    }
+    assert by_kind["term recoded"] == recoded | swapped
     assert by_kind["term removed"] == old.keys() - new.keys() - recoded
-    had = {(row[1], row[4]) for row in old.values()}
     assert by_kind["term added"] == {
         key for key in new.keys() - old.keys() if (key[0], new[key][4]) not in had
     }

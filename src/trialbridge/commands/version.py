@@ -8,12 +8,12 @@ from trialbridge.commands.outcome import Json, console, installed_version, print
 def version(json: Json = False) -> None:
     """Print the version, and those of the standards."""
     from trialbridge.converters.report import to_json
-    from trialbridge.standards import CT_VERSIONS
+    from trialbridge.standards import IG_VERSIONS, releases
 
     facts = {
         "trialbridge": installed_version(),
-        "SDTMIG": "3.4",
-        "SDTM CT": ", ".join(CT_VERSIONS),
+        "SDTMIG": ", ".join(IG_VERSIONS),
+        "SDTM CT": ", ".join(one.name for one in releases() if one.standard == "SDTM"),
         "Define-XML": "2.1",
     }
     if json:

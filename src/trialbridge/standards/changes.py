@@ -185,7 +185,10 @@ def _of_terms(
         else:
             yield from _of_term(place, term, now)
     for term in after.terms if after else ():
-        if before is None or not (before.by_code(term.code) or before.term(term.submission_value)):
+        if after and before and (same := before.term(term.submission_value)):
+            if after.by_code(same.code) and not before.by_code(term.code):
+                yield Change("term recoded", *place, same.code, same.submission_value, term.code)
+        elif before is None or before.by_code(term.code) is None:
             yield Change("term added", *place, term.code, "", term.submission_value)
 
 
