@@ -78,8 +78,9 @@ def standard_unit(testcd: str, spec: str = "", system: Literal["SI", "convention
 def convert(text: str, conversion: Conversion) -> Decimal:
     """Return the number in `text` converted.
 
-    The result is rounded (half to even) to as many significant digits as `text` has, but never to fewer than
-    five; a conversion that only moves the decimal point, and one that changes nothing, keep every digit.
+    The result is rounded (half to even) to as many significant digits as `text` has, to one more where the
+    way back needs it to give all of them again, and never to fewer than five. A conversion that only moves
+    the decimal point, and one that changes nothing, keep every digit.
 
     Raises:
         decimal.InvalidOperation: `text` is no number.
@@ -95,7 +96,8 @@ def convert(text: str, conversion: Conversion) -> Decimal:
     if not offset and factor.scaleb(-factor.adjusted()) == 1:
         return value.scaleb(factor.adjusted())
     exact = EXACT.fma(value, factor, offset)
-    digits = max(len(value.as_tuple().digits), LEAST_DIGITS)
+    last = EXACT.multiply(Decimal((0, (1,), value.as_tuple().exponent)), factor).adjusted()
+    digits = max(len(value.as_tuple().digits), LEAST_DIGITS, exact.adjusted() - last + 1)
     return Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(exact)
 
 

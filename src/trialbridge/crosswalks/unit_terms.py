@@ -17,8 +17,8 @@ SNOMED = "http://snomed.info/sct"
 REFUSED = frozenset({"G/L", "M/L", "EU/dL", "QS", "Hundred Thousand International Units"})
 #: units of which both a thousandth and a million is used
 AMBIGUOUS = re.compile(r"M\[?I?U\]?(?:[/.]|$)", re.IGNORECASE)
-#: what a UCUM code is made of: no blank, no letter beyond ASCII
-UCUM_TEXT = re.compile(r"[!-~]+")
+#: what a UCUM code is made of: no blank, no letter beyond ASCII, and no circumflex for a power
+UCUM_TEXT = re.compile(r"[!-\]_-~]+")
 #: what the wild writes where there is no unit, folded
 UNITLESS = frozenset(
     {"1", "[ph]", "ph", "ph units", "{ph}", "no units", "no unit", "unitless", "none", "n/a", "na"}
