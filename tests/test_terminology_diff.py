@@ -19,7 +19,7 @@ from trialbridge.cli import main
 from trialbridge.converters.write_xpt import write_xpt
 from trialbridge.model import Dataset, Variable
 
-HBI = "HBI01-Complication: "
+HBI, PREFERRED = "HBI01-Complication: ", "HBI - Complication: "
 OLD, NEW = "2025-03-28", "2026-03-27"
 Key = tuple[str, str]
 
@@ -131,6 +131,7 @@ def test_a_study_with_changed_terms_is_told_each_once(
             "HBI01-Complication: Anal Fistula",
             "HBI01-Complication: Anal Fissures",
         ): "",
+        ("preferred term changed", "HBI01TN", f"{PREFERRED}Anal Fistula", f"{PREFERRED}Anal Fissures"): "",
         ("term added", "ROUTE", "", "TRANSFORAMINAL"): "",
         ("preferred term changed", "FREQ", "Every Morning", "QAM"): "",
     }
