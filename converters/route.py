@@ -84,6 +84,18 @@ def _straight(
     return routed
 
 
+def _each(
+    found: list[Domain],
+    live: np.ndarray,
+    staged: Staged,
+    identities: Identities,  # noqa: ARG001 -- a route
+    vocabulary: Vocabulary,  # noqa: ARG001 -- a route
+) -> Routed:
+    """Every resource goes to all the declarations that take such a one."""
+    wanted = {domain: live[_wanted(domain, live, staged)] for domain in found}
+    return Routed(rowsets=[(domain, _whole(rows)) for domain, rows in wanted.items()])
+
+
 def _conditions(
     found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
@@ -318,6 +330,7 @@ Route = Callable[[list[Domain], np.ndarray, Staged, Identities, Vocabulary], Rou
 
 ROUTES: Mapping[str, Route] = {
     "Condition": _conditions,
+    "ResearchSubject": _each,
     "MedicationAdministration": _administrations,
     "Observation": _observations,
 }

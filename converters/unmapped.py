@@ -189,7 +189,7 @@ def _paths(rule: Rule) -> tuple[list[str], list[str], list[str]]:
         for path in dict.fromkeys(path for part in parts for path in part.paths)
         if not path.endswith((".url", ".id"))
     ]
-    codes = ("code", "Code", "gender", "linkId")
+    codes = ("code", "Code", "gender", "linkId", "status")
     texts = (".text", ".display", ".unit", "valueString", "country")
     return (
         [path for path in paths if path.endswith(".system")],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from trialbridge.samples.exposure import PRODUCT
 from trialbridge.samples.participants import REGISTRY, SITE, STUDY, Attendance, Participant
 from trialbridge.samples.resources import (
     HL7,
     HOSPITAL,
+    NCIT,
     SNOMED,
     SPONSOR,
     US_CORE,
@@ -38,6 +39,8 @@ OMB_NAMES = {
     "ASKU": "Asked but no answer",
 }
 NULL_FLAVOR = f"{HL7}/v3-NullFlavor"
+STATES = f"{HL7}/research-subject-state"
+PROGRESS = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ResearchSubject.progress"
 
 
 def organizations() -> list[Json]:
@@ -167,6 +170,26 @@ def _state(person: Participant) -> str:
     return "withdrawn" if person.leaves is not None else "off-study"
 
 
+REASONS = {
+    "COMPLETED": ("C25250", "Completed"),
+    "DEATH": ("C28554", "Death"),
+    "WITHDRAWAL BY SUBJECT": ("C49634", "Withdrawal by subject"),
+}
+"""Why participation ended: NCI code and words."""
+
+
+def _end(person: Participant, last: date) -> Json:
+    """Return the last state with its reason, as R5's progress in the extension that R4 has for it."""
+    why = "COMPLETED" if person.leaves is None else "WITHDRAWAL BY SUBJECT"
+    code, words = REASONS["DEATH" if person.dies is not None else why]
+    parts = [
+        extension("subjectState", valueCodeableConcept=concept("", coding(STATES, _state(person)))),
+        extension("reason", valueCodeableConcept=concept(words, coding(NCIT, code))),
+        extension("startDate", valueDateTime=last.isoformat()),
+    ]
+    return {"url": PROGRESS, "extension": parts}
+
+
 def research_subject(person: Participant, visits: list[Attendance]) -> Json:
     """Return the ResearchSubject: both numbers, how it ended, and the arm, planned and actual."""
     last = visits[-1].on
@@ -184,7 +207,8 @@ def research_subject(person: Participant, visits: list[Attendance]) -> Json:
         "individual": reference("Patient", person.key),
         "consent": reference("Consent", f"{person.key}-consent"),
     }
-    return said | ({"assignedArm": ARM, "actualArm": ARM} if person.dose else {})
+    treated = {"extension": [_end(person, last)], "assignedArm": ARM, "actualArm": ARM}
+    return said | (treated if person.dose else {})
 
 
 def consent(person: Participant) -> Json:

@@ -116,11 +116,12 @@ def test(domain: str) -> Rules:
         >>> list(test("EG"))
         ['EGTESTCD', 'EGTEST', 'EGCAT', 'EGSCAT']
     """
+    listed = next(one.codelists for one in ig_variables(domain) if one.name == f"{domain}TESTCD")
     code = At(f"{CODE}.coding[system={NCIT}].code", Term(f"{domain}TESTCD", partial=True))
     return _of(
         domain,
         {
-            "TESTCD": OneOf(code, Tested(CODE, "testcd")),
+            "TESTCD": OneOf(*((code,) if listed else ()), Tested(CODE, "testcd")),
             "TEST": TestName(f"{domain}TESTCD", CODE),
             "CAT": Tested(CODE, "cat"),
             "SCAT": Tested(CODE, "scat"),

@@ -11,7 +11,7 @@ from trialbridge.mapping import Domain
 from trialbridge.paths import parse
 
 DOMAINS: tuple[str, ...] = (
-    *("DM", "AE", "CM", "EX", "MH", "PR"),
+    *("DM", "AE", "CM", "DS", "EX", "MH", "PR"),
     *("CP", "CV", "DD", "EG", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
 )
 """The domains that have a mapping."""

@@ -14,6 +14,7 @@ from trialbridge.elements import Element, Version, elements, resource_types
 
 _REACTION = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/"
 _ELEMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-AdverseEvent."
+_PROGRESS = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ResearchSubject.progress"
 
 R5: Mapping[str, Mapping[str, str | None]] = {
     "AdverseEvent": {
@@ -73,6 +74,10 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "actualArm": "actualComparisonGroup",
         "consent": "consent[]",
         "status": "progress[].subjectState.coding[].code",
+        f"extension[url={_PROGRESS}].extension[url=subjectState].valueCodeableConcept": None,
+        f"extension[url={_PROGRESS}].extension[url=milestone].valueCodeableConcept": "progress[].milestone",
+        f"extension[url={_PROGRESS}].extension[url=reason].valueCodeableConcept": "progress[].reason",
+        f"extension[url={_PROGRESS}].extension[url=startDate].valueDateTime": "progress[].startDate",
     },
     "ResearchStudy": {
         "arm[*]": "comparisonGroup[*]",
@@ -91,7 +96,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
     },
     "Medication": {"form": "doseForm"},
     "QuestionnaireResponse": {"identifier": "identifier[]"},
-    "Consent": {"dateTime": "date", "patient": "subject"},
+    "Consent": {"dateTime": "date", "patient": "subject", "scope": None, "policyRule": None},
 }
 
 _ALWAYS: Mapping[str, Mapping[str, str]] = {
@@ -105,6 +110,7 @@ _ALWAYS: Mapping[str, Mapping[str, str]] = {
 _BEFORE_R5: Mapping[str, Mapping[str, str]] = {
     "Encounter": {"status": "unknown"},
     "MedicationStatement": {"status": "unknown"},
+    "ResearchSubject": {"status": "candidate"},
 }
 
 REQUIRED: Mapping[Version, Mapping[str, Mapping[str, str]]] = {
