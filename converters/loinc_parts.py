@@ -89,6 +89,15 @@ _REWRITTEN: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     for pattern, words in (
         (r"\bcholesterol in ([hlv]+dl)\b", r"\1 cholesterol"),
         (r"\.total\b", ""),
+        (r" \((?:e[1-4]|t[34]|covid-19)\)", ""),
+        (r"\brRNA\b", "RNA"),
+        (r"\bclostridioides\b", "clostridium"),
+        (r"\binfluenza virus ([ab])\b", r"influenza \1"),
+        (r"\bcoagulation (factor \S+)", r"\1"),
+        (r"\bactual/normal\b", "actual/control"),
+        (r"\bmullerian inhibiting substance\b|\bmullerian inhibiting factor\b", "anti-mullerian hormone"),
+        (r"\bfibrin\+fibrinogen fragments\b", "fibrin degradation products"),
+        (r"\bglomerular filtration rate/1\.73 sq m[. ]predicted\b.*", "gfr creatinine adjusted bsa"),
         (r"\bhemoglobin a1c\b", "hemoglobin a1c hba1c"),
         (r"/100+ (\w)", r"/\1"),
         (r"\bcells\.(cd\S+)", r"\1 cells"),
@@ -147,7 +156,13 @@ _ANTIBODY = re.compile(r"\bAb\b|\bantibody\b", re.IGNORECASE)
 _MICROBE = re.compile(r"\b(?:DNA|RNA|rRNA|Ag|identified|virus|p24)\b")
 _OF_MICROBES = re.compile(r"VIRUS|HEPATITIS|HIV|SARS|TOXIN|STREPTO|CAPSID|EARLY ANTIGEN")
 _CELLS = re.compile(r"\bCD\d+|\b[TB] (?:cells|lymphocytes)\b|\bnatural killer", re.IGNORECASE)
-_RATES = frozenset({"MRat", "SRat", "CRat"})
+_MEANT: Mapping[tuple[str, bool], frozenset[str]] = {
+    ("MRat", True): frozenset({"excretion", "rate"}),
+    ("SRat", True): frozenset({"excretion", "rate"}),
+    ("CRat", True): frozenset({"excretion", "rate"}),
+    ("PPres", False): frozenset({"partial", "pressure"}),
+}
+"""Property, and whether the system is urine -> the words that CDISC's name of the test has for it."""
 _COMMON = frozenset({"measurement", "the", "and", "or", "in", "of"})
 
 
@@ -185,7 +200,8 @@ def _domains(parts: Parts) -> tuple[str, ...]:
         return ("CP", "LB")
     if parts.system in {"", "^Patient", "Heart", "XXX"} and parts.property in {"", "Time", "Pres", "NRat"}:
         return ("VS", "LB", "EG")
-    return ("LB", "MB") if _MICROBE.search(parts.component) else ("LB",)
+    named = parts.property in {"PrThr", "Prid"} or _MICROBE.search(parts.component)
+    return ("LB", "MB") if named else ("LB",)
 
 
 def _tests(parts: Parts, domains: Iterable[str], ct: str) -> list[PartSuggestion]:
@@ -214,7 +230,7 @@ def _ranked(parts: Parts, variable: str, ct: str) -> dict[str, tuple[int, str]]:
     """Return test code -> score and the name that scored, where it shares a word with the component."""
     index = _index(variable, ct)
     words = _words(parts.component)
-    wanted = words | {"excretion", "rate"} if parts.property in _RATES and parts.system == "Urine" else words
+    wanted = words | _MEANT.get((parts.property, parts.system == "Urine"), frozenset())
     found: dict[str, tuple[int, str]] = {}
     for number in {number for word in wanted for number in index.postings.get(word, ())}:
         entry = index.names[number]
@@ -282,7 +298,9 @@ def _index(variable: str, ct: str) -> _Index:
     names = []
     for term in codelist(variable, ct).terms:
         decode = name_of_test(variable, term.submission_value, ct) if variable.endswith("TESTCD") else None
-        said = dict.fromkeys([decode or term.submission_value, *term.synonyms, term.preferred_term])
+        said = dict.fromkeys(
+            [decode or term.submission_value, term.submission_value, *term.synonyms, term.preferred_term]
+        )
         names += [_Name(term.submission_value, name, words) for name in said if (words := _words(name))]
     postings: dict[str, list[int]] = {}
     for number, entry in enumerate(names):
