@@ -96,8 +96,9 @@ def convert(text: str, conversion: Conversion) -> Decimal:
     if not offset and factor.scaleb(-factor.adjusted()) == 1:
         return value.scaleb(factor.adjusted())
     exact = EXACT.fma(value, factor, offset)
-    last = EXACT.multiply(Decimal((0, (1,), value.as_tuple().exponent)), factor).adjusted()
-    digits = max(len(value.as_tuple().digits), LEAST_DIGITS, exact.adjusted() - last + 1)
+    stated = len(value.as_tuple().digits)
+    last = EXACT.multiply(Decimal(1).scaleb(value.adjusted() - stated + 1), factor).adjusted()
+    digits = max(stated, LEAST_DIGITS, exact.adjusted() - last + 1)
     return Context(prec=digits, rounding=ROUND_HALF_EVEN).plus(exact)
 
 
