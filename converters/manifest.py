@@ -140,7 +140,12 @@ def settings_of(study: Study) -> dict[str, Any]:
         >>> settings_of(Study(id="S1", products=frozenset({"b", "a"})))["products"]
         ['a', 'b']
     """
-    placeless = replace(study, ct=str(study.ct), loinc=study.loinc.without_place())
+    placeless = replace(
+        study,
+        ct=str(study.ct),
+        loinc=study.loinc.without_place(),
+        dictionaries=study.dictionaries.without_place(),
+    )
     plain: dict[str, Any] = msgspec.to_builtins(placeless)
     return plain | {
         "products": sorted(study.products),

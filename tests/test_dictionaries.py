@@ -11,12 +11,13 @@ from zipfile import ZipFile
 import pyarrow as pa
 import pytest
 
+from trialbridge.cli import main
 from trialbridge.conversion import Conversion
 from trialbridge.converters.to_fhir import read_back, to_resources
 from trialbridge.converters.to_sdtm import to_sdtm
 from trialbridge.dictionaries import Dictionaries, TermList, dictionaries_of
 from trialbridge.distribution import Distribution
-from trialbridge.encoded import Encoded, decoded_by, meddra_variables
+from trialbridge.encoded import Encoded, decoded_by, meddra_variables, offered
 from trialbridge.errors import ConfigurationError
 from trialbridge.meddra import Meddra, read_meddra
 from trialbridge.registry import declarations
@@ -135,8 +136,10 @@ def study(folder: Path, **more: Any) -> Study:
     return study_of({"dictionaries": {"meddra": str(folder), **more}})
 
 
-def convert(folder: Path, event: Mapping[str, Any], settings: Study | None = None) -> Conversion:
-    resources = [
+def convert(
+    folder: Path, event: Mapping[str, Any], settings: Study | None = None, *more: Mapping[str, Any]
+) -> Conversion:
+    resources: list[Mapping[str, Any]] = [
         {"resourceType": "ResearchStudy", "id": "study", "identifier": [{"value": "S1"}], "status": "active"},
         {
             "resourceType": "ResearchSubject",
@@ -154,6 +157,7 @@ def convert(folder: Path, event: Mapping[str, Any], settings: Study | None = Non
             "subject": {"reference": "Patient/p1"},
             "event": event,
         },
+        *more,
     ]
     source = folder / "input.ndjson"
     source.write_text("\n".join(map(json.dumps, resources)) + "\n", encoding="utf-8")
@@ -191,12 +195,54 @@ def test_without_a_dictionary_nothing_is_decoded(tmp_path: Path) -> None:
     assert not [row for row in conversion.unmapped.to_pylist() if row["variable"] == "AEDECOD"]
 
 
+@pytest.mark.usefixtures("meddra")
+def test_the_define_names_the_dictionary_and_its_version(tmp_path: Path) -> None:
+    convert(tmp_path, coded("90000002"))
+    settings = tmp_path / "study.toml"
+    settings.write_text('[dictionaries]\nmeddra = "dictionary"\n', encoding="utf-8")
+    out = tmp_path / "out"
+    main(["convert", str(tmp_path / "input.ndjson"), "--config", str(settings), "--out", str(out)])
+    text = (out / "sdtm" / "define.xml").read_text("utf-8")
+    assert 'Dictionary="MedDRA" Version="99.9"' in text
+    written = (out / "run" / "manifest.json").read_text("utf-8")
+    assert '"99.9"' in written
+    assert str(tmp_path) not in written
+
+
+def test_a_drug_is_coded_by_its_code(tmp_path: Path) -> None:
+    folder = write(tmp_path / "whodrug", DRUGS)
+    settings = study_of({"study": {"id": "S1"}, "dictionaries": {"whodrug": str(folder)}})
+    system = "http://terminology.hl7.org/CodeSystem/W1-W2"
+    statement = {
+        "resourceType": "MedicationStatement",
+        "id": "m1",
+        "status": "active",
+        "subject": {"reference": "Patient/p1"},
+        "medicationCodeableConcept": {
+            "coding": [{"system": system, "code": "00000102A3D"}],
+            "text": "zorbix",
+        },
+    }
+    found = convert(tmp_path, {"text": "x"}, settings, statement)
+    taken = next(one for one in found.datasets if one.name == "CM").table.to_pylist()[0]
+    assert (taken["CMTRT"], taken["CMDECOD"]) == ("zorbix", "ZORBINUM")
+    assert (taken["CMCLAS"], taken["CMCLASCD"]) == ("MADE-UP REMEDIES", "Z01AA")
+
+
 @pytest.mark.parametrize("event", [coded("10000000"), {"text": "Zorbic ache"}])
 def test_what_is_not_coded_goes_to_the_worklist(meddra: Path, tmp_path: Path, event: dict[str, Any]) -> None:
     conversion = convert(tmp_path, event, study(meddra))
     assert event_of(conversion)["AEDECOD"] is None
     rows = [row for row in conversion.unmapped.to_pylist() if row["variable"] == "AEDECOD"]
     assert [(row["domain"], row["text"]) for row in rows] == [("AE", event["text"])]
+
+
+def test_a_term_with_the_same_letters_is_offered(meddra: Path) -> None:
+    known = dictionaries_of({"meddra": str(meddra)})
+    rule = declarations("AE")[0].rules["AEDECOD"]
+    assert offered(rule, ["", "aching of the zorb"], known) == ("Zorbic ache", "90000002", "MedDRA 99.9")
+    assert offered(rule, ["zorb"], known) is None
+    assert offered(declarations("AE")[0].rules["AEOUT"], ["Flimmer"], known) is None
 
 
 def test_a_text_is_coded_where_the_settings_say_so(meddra: Path, tmp_path: Path) -> None:

@@ -95,9 +95,22 @@ class Dictionaries:
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return name of each dictionary and what is said of it, for the report."""
-        versions = ((name, path, self.versions.get(name, "")) for name, path in self.sources.items())
-        found = [(name, f"{path} {version}".strip()) for name, path, version in versions]
-        return found + list(self.terms.items()) + ([("autocode", AUTOCODE)] if self.autocode else [])
+        named = ((name, path, self.versions.get(name, "")) for name, path in self._files())
+        found = [(name, f"{Path(path).name} {version}".strip()) for name, path, version in named]
+        return found + ([("autocode", AUTOCODE)] if self.autocode else [])
+
+    def without_place(self) -> Dictionaries:
+        """Return what a run keeps: which dictionaries in which version, but not where they lie.
+
+        Example:
+            >>> Dictionaries(folder="here").without_place().folder
+            ''
+        """
+        read = {name: one.version for name in self.sources if (one := self.named(name))}
+        return Dictionaries(versions={**self.versions, **read}, autocode=self.autocode)
+
+    def _files(self) -> list[tuple[str, str]]:
+        return [*self.sources.items(), *self.terms.items()]
 
     @cached_property
     def _all(self) -> list[Dictionary]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import blank, by_values, joined, split
-from trialbridge.dictionaries import Dictionary
+from trialbridge.dictionaries import Dictionaries, Dictionary
+from trialbridge.mapping import alternatives
 from trialbridge.rules import Cells, Leaves, OneOf, Read, Rule, Written, cells_of
 from trialbridge.standards import ig_variables
 from trialbridge.vocabulary import Vocabulary
@@ -213,6 +214,36 @@ def meddra_first(domain: str) -> tuple[str, ...]:
     known = {variable.name for variable in ig_variables(domain)}
     names = (f"{domain}{suffix}" for suffix in ("LLTCD", "LLT", "PTCD", "DECOD"))
     return tuple(name for name in names if name in known)
+
+
+class Offered(NamedTuple):
+    """A term in the very letters of a text: its value for the variable, its code, and the dictionary."""
+
+    value: str
+    code: str
+    dictionary: str
+
+
+def offered(rule: Rule | None, texts: Sequence[str], dictionaries: Dictionaries) -> Offered | None:
+    """Return the term of a variable's dictionary that is one of `texts`, for a person to decide upon.
+
+    Args:
+        rule: The rule of the variable.
+        texts: What was sent.
+        dictionaries: The user's own.
+
+    Example:
+        >>> offered(decoded_by("meddra", "pt", "event"), ["Headache"], Dictionaries()) is None
+        True
+    """
+    encoded = next((one for one in alternatives(rule) if isinstance(one, Encoded)), None) if rule else None
+    dictionary = dictionaries.named(encoded.dictionary) if encoded else None
+    if encoded is None or dictionary is None:
+        return None
+    code = _code_of(dictionary, texts)
+    value = dictionary.decode(code).get(encoded.field) if code else None
+    name = f"{dictionary.name} {dictionary.version}".strip()
+    return Offered(value, code, name) if code and value else None
 
 
 def _meddra(suffix: str, *bases: str) -> OneOf:
