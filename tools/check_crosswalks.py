@@ -31,15 +31,26 @@ class Mapped(NamedTuple):
     specs: frozenset[str]
 
 
-class Disagreement(NamedTuple):
-    """One code on which the two differ."""
+class Judged(NamedTuple):
+    """One code of the mapping file, and what is to be said of ours.
+
+    Attributes:
+        loinc: The LOINC code.
+        name: LOINC's short name.
+        variable: ``TESTCD`` or ``SPEC``.
+        ours: Our value; empty where we have none.
+        theirs: The file's values.
+        agrees: Whether they agree, or ours is the current target of a term that was retired.
+        retired: Whether the file's term is no longer in the terminology.
+    """
 
     loinc: str
     name: str
     variable: str
     ours: str
     theirs: str
-    retired: bool
+    agrees: bool
+    retired: bool = False
 
 
 def read_mapping(path: Path) -> dict[str, Mapped]:
@@ -69,19 +80,29 @@ def our_rows() -> list[LoincRow]:
     return [LoincRow(**row) for row in crosswalk("loinc").rows]
 
 
-def disagreements(mapping: dict[str, Mapped], current: frozenset[str]) -> Iterator[Disagreement]:
-    """Yield each code in both whose test code or specimen differs."""
-    for row in our_rows():
-        theirs = mapping.get(row.loinc)
-        if theirs is None:
+def judged(mapping: dict[str, Mapped], current: frozenset[str]) -> Iterator[Judged]:
+    """Yield every code that both hold, and every retired one, with test code and specimen.
+
+    A term that was retired agrees with its current target; it is wrong to omit the code or to keep the term.
+    """
+    for code, theirs in mapping.items():
+        row, retired = loinc(code), not theirs.testcds & current
+        words = "/".join(sorted(theirs.testcds))
+        if row is None:
+            if retired:
+                yield Judged(code, theirs.name, "TESTCD", "", words, agrees=False, retired=True)
             continue
-        if row.testcd not in theirs.testcds:
-            retired = not theirs.testcds & current
-            words = "/".join(sorted(theirs.testcds))
-            yield Disagreement(row.loinc, theirs.name, "TESTCD", row.testcd, words, retired)
-        if row.domain == "LB" and row.spec not in theirs.specs:
-            words = "/".join(sorted(theirs.specs))
-            yield Disagreement(row.loinc, theirs.name, "SPEC", row.spec, words, retired=False)
+        moved = retired and row.testcd not in theirs.testcds | {""}
+        same = (row.testcd in theirs.testcds and not retired) or moved or _moved(row, theirs)
+        yield Judged(code, theirs.name, "TESTCD", f"{row.domain}.{row.testcd}", words, same, retired)
+        if row.domain == "LB":
+            specs = "/".join(sorted(theirs.specs))
+            yield Judged(code, theirs.name, "SPEC", row.spec, specs, row.spec in theirs.specs)
+
+
+def _moved(row: LoincRow, theirs: Mapped) -> bool:
+    """Return whether a term of the file lives on under its own name in another domain."""
+    return row.domain != "LB" and row.testcd in theirs.testcds
 
 
 def share(part: int, whole: int) -> str:
@@ -89,19 +110,26 @@ def share(part: int, whole: int) -> str:
     return f"{part} of {whole} ({100 * part / whole:.1f} %)" if whole else "0 of 0"
 
 
+def agreement(mapping: dict[str, Mapped], current: frozenset[str], variable: str) -> tuple[int, int]:
+    """Return on how many codes we agree about a variable, and of how many."""
+    found = [item for item in judged(mapping, current) if item.variable == variable]
+    return sum(item.agrees for item in found), len(found)
+
+
 def print_agreement(mapping: dict[str, Mapped], current: frozenset[str]) -> None:
     """Print how far the crosswalk and the mapping file agree, and each code on which they do not."""
     rows = our_rows()
-    both = [row for row in rows if row.loinc in mapping]
-    lab = sum(row.domain == "LB" for row in both)
-    found = list(disagreements(mapping, current))
-    wrong = Counter(item.variable for item in found if not item.retired)
-    print(f"codes in the crosswalk: {len(rows)}; also in the mapping file: {len(both)} of its {len(mapping)}")
-    print(f"TESTCD agrees, or ours is the current target: {share(len(both) - wrong['TESTCD'], len(both))}")
-    print(f"SPEC agrees (LB): {share(lab - wrong['SPEC'], lab)}")
-    for item in found:
-        note = " (theirs is no longer in the terminology)" if item.retired else ""
-        print(f"  {item.loinc} {item.name}: {item.variable} ours {item.ours!r}, theirs {item.theirs!r}{note}")
+    both = sum(row.loinc in mapping for row in rows)
+    print(f"codes in the crosswalk: {len(rows)}; of the mapping file's codes: {share(both, len(mapping))}")
+    for variable in ("TESTCD", "SPEC"):
+        print(f"{variable} agrees: {share(*agreement(mapping, current, variable))}")
+    retired = [item for item in judged(mapping, current) if item.retired]
+    print(
+        f"retired terms with their current target: {share(sum(one.agrees for one in retired), len(retired))}"
+    )
+    for item in judged(mapping, current):
+        if not item.agrees:
+            print(f"  {item.loinc} {item.name}: {item.variable} ours {item.ours!r}, theirs {item.theirs!r}")
 
 
 def resources(folder: Path) -> Iterator[Any]:
@@ -141,26 +169,35 @@ def is_measured(observation: dict[str, Any]) -> bool:
     return bool(MEASURED & {coding.get("code") for coding in codings})
 
 
-def print_coverage(folder: Path) -> None:
-    """Print how many of the laboratory and vital-sign codes of a folder the crosswalk knows."""
+def measured(folder: Path) -> Counter[tuple[str, str]]:
+    """Return code and display of each LOINC-coded result of the laboratory or vital sign -> how often."""
     seen: Counter[tuple[str, str]] = Counter()
     for document in resources(folder):
         for observation in filter(is_measured, observations(document)):
             seen.update(loincs(observation))
-    codes = {code for code, _ in seen}
-    known = {code for code in codes if loinc(code)}
-    print(f"{folder.name}: {share(len(known), len(codes))} codes with a value are known")
+    return seen
+
+
+def print_coverage(folder: Path) -> Counter[bool]:
+    """Print and return how many laboratory and vital-sign results of a folder get a test code."""
+    seen = measured(folder)
+    known: Counter[bool] = Counter()
+    for (code, _), count in seen.items():
+        known[loinc(code) is not None] += count
+    print(f"{folder.name}: {share(known[True], known.total())} LOINC-coded results get a test code")
     for code, display in sorted(seen):
-        if code not in known:
+        if loinc(code) is None:
             print(f"  {code} {display}: {seen[code, display]} not mapped")
+    return known
 
 
 def main() -> None:
     """Print agreement, then the coverage of each folder named."""
     mapping, terminology, *folders = (Path(name) for name in sys.argv[1:])
     print_agreement(read_mapping(mapping), read_testcodes(terminology))
-    for folder in folders:
-        print_coverage(folder)
+    known = sum((print_coverage(folder) for folder in folders), Counter[bool]())
+    if folders:
+        print(f"together: {share(known[True], known.total())} LOINC-coded results get a test code")
 
 
 if __name__ == "__main__":
