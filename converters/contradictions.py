@@ -31,7 +31,13 @@ from trialbridge.vocabulary import SNOMED, UCUM, Vocabulary
 
 CHOICES = re.compile(r"^(?P<before>.*\.)?(?P<name>value|effective|deceased|onset)(?P<type>[A-Z]\w*)")
 NO_ZONE = r"T[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?$"
-BLOOD = frozenset({"BLOOD", "PLASMA", "SERUM"})
+CELLS = ("ERYTHROCYTES", "LEUKOCYTES", "LYMPHOCYTES", "PLATELETS")
+MADE_OF: Mapping[str, frozenset[str]] = {
+    "BLOOD": frozenset({"CELLS", "PLASMA"}),
+    "SERUM": frozenset({"PLASMA"}),
+    **dict.fromkeys(CELLS, frozenset({"CELLS"})),
+}
+"""What a material holds, in which a test may be named."""
 VAGUE = frozenset({"FLUID", "OR", "SWABBED", "TISSUE"})
 CRITERIA = ("AESCONG", "AESDISAB", "AESDTH", "AESHOSP", "AESINTV", "AESLIFE", "AESMIE")
 
@@ -231,8 +237,9 @@ def _disagreement(coded: str, given: str) -> str | None:
 
 
 def _materials(specimen: str) -> frozenset[str]:
-    """Return what a specimen is made of; serum and plasma are blood."""
-    return frozenset("BLOOD" if word in BLOOD else word for word in specimen.split(" ") if word not in VAGUE)
+    """Return what a specimen is made of; serum and plasma are blood, and so are its cells."""
+    words = (word for word in specimen.split(" ") if word not in VAGUE)
+    return frozenset().union(*(MADE_OF.get(word, frozenset({word})) for word in words))
 
 
 def _units_as_read(
