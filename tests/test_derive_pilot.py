@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import zipfile
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,16 +16,31 @@ from trialbridge.converters.derive_result import (
     derive_standard_result,
 )
 from trialbridge.converters.derive_subject import derive_reference_dates
-from trialbridge.converters.derive_timing import derive_study_day
+from trialbridge.design import Design
+from trialbridge.study import read_study
 
-PILOT = {
-    "AE": ["ae"],
-    "CM": ["cm"],
-    "EX": ["ex"],
-    "LB": ["lbch", "lbhe", "lbur"],
-    "QS": ["qsco", "qsda", "qsgi", "qshi", "qsmm", "qsni"],
-    "VS": ["vs"],
-}
+
+def _tool() -> ModuleType:
+    spec = spec_from_file_location("check_timing", Path(__file__).parents[1] / "tools/check_timing.py")
+    assert spec
+    assert spec.loader
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tool = _tool()
+
+
+@pytest.fixture(scope="module")
+def data(shared: Path) -> dict[str, pa.Table]:
+    found: dict[str, pa.Table] = tool.pilot(shared)
+    return found
+
+
+@pytest.fixture(scope="module")
+def design() -> Design:
+    return read_study(tool.STUDY).design
 
 
 @pytest.fixture(scope="module")
@@ -45,23 +62,62 @@ def read(folder: Path, name: str) -> pa.Table:
     return table
 
 
-@pytest.mark.parametrize("domain", PILOT)
-def test_study_days_of_the_pilot_are_counted_as_the_sponsor_did(pilot: Path, domain: str) -> None:
-    subjects = read(pilot, "dm")
-    compared = 0
-    for name in PILOT[domain]:
-        table = read(pilot, name)
-        days = [
-            column
-            for column in table.column_names
-            if column in {f"{domain}{s}" for s in ("DY", "STDY", "ENDY")}
-        ]
-        derived, findings = derive_study_day(table.drop_columns(days), Context(domain, subjects))
-        assert findings == []
-        for day in days:
-            assert derived[day].to_pylist() == table[day].to_pylist()
-            compared += len(table) - table[day].null_count
-    assert compared
+@pytest.mark.parametrize("domain", tool.PARTS)
+def test_study_days_of_the_pilot_are_counted_as_the_sponsor_did(
+    data: dict[str, pa.Table], domain: str
+) -> None:
+    found = tool.study_days(data, domain)
+    assert found.rows
+    assert found.differ == {}
+
+
+@pytest.mark.parametrize(("domain", "least"), tool.LEAST.items())
+def test_epochs_of_the_pilot_by_its_elements(
+    data: dict[str, pa.Table], design: Design, domain: str, least: float
+) -> None:
+    found = tool.epochs_of(data, domain, design)
+    assert found.rows
+    assert found.equal >= least
+
+
+@pytest.mark.parametrize(
+    ("domain", "patterns"),
+    [
+        # the sponsor took another date than the start: the visit at which it was recorded
+        ("CM", {("SCREENING", "TREATMENT"): 4711, ("TREATMENT", "SCREENING"): 57}),
+        # the sponsor counts the end of treatment as follow-up in DS, and as treatment everywhere else
+        ("DS", {("TREATMENT", "FOLLOW-UP"): 466}),
+        # the sponsor counts two questionnaires of screening, and retrieval visits, as treatment
+        ("QS", {("SCREENING", "TREATMENT"): 4826, ("FOLLOW-UP", "TREATMENT"): 2991}),
+    ],
+)
+def test_epochs_that_the_pilot_has_otherwise_differ_in_known_ways(
+    data: dict[str, pa.Table], design: Design, domain: str, patterns: dict[tuple[str, str], int]
+) -> None:
+    found = tool.epochs_of(data, domain, design)
+    assert {pattern: found.differ[pattern] for pattern in patterns} == patterns
+    assert found.differ.total() - sum(patterns.values()) < 0.03 * found.rows
+
+
+@pytest.mark.parametrize(
+    ("domain", "precision", "recall"), [("LB", 1.0, 1.0), ("QS", 1.0, 0.999), ("VS", 1.0, 1.0)]
+)
+def test_baseline_flags_of_the_pilot_by_the_rule_that_the_settings_name(
+    data: dict[str, pa.Table], design: Design, domain: str, precision: float, recall: float
+) -> None:
+    found = tool.baselines(data, domain, design)
+    assert found.theirs > 2000
+    assert found.precision >= precision
+    assert found.recall >= recall
+
+
+def test_elements_of_the_pilot_by_rules(data: dict[str, pa.Table], design: Design) -> None:
+    """Its sponsor gave a follow-up only to some; whoever has an element in both has it at the same time."""
+    found = tool.elements(data, design)
+    for code, least in {"SCRN": 0.95, "PBO": 0.95, "LO": 0.95, "HIS": 0.98, "HIM": 0.98, "HIE": 0.98}.items():
+        both = sum(count for how, count in found[code].items() if not how.startswith("only"))
+        assert found[code]["equal"] >= least * both, code
+        assert both > 20
 
 
 def test_reference_start_of_the_pilot_is_its_first_exposure(pilot: Path) -> None:
