@@ -28,6 +28,7 @@ from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.decided import Uses, other_tables
 from trialbridge.converters.derive_result import OF_THE_STUDY
+from trialbridge.converters.earlier_guide import to_guide
 from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
 from trialbridge.converters.identity import Identities, identify
@@ -344,7 +345,7 @@ def _conversion(
     run: Run, plan: Plan, tables: Mapping[str, pa.Table], inputs: Mapping[str, str]
 ) -> Conversion:
     with run.step("describe"):
-        found = datasets(tables, run.study.design)
+        found = to_guide(datasets(tables, run.study.design), run.study.sdtmig)
         run.findings += check_terms(found, run.study.ct)
         if run.study.units == "both":
             again, refused = in_conventional_units(found)

@@ -16,7 +16,7 @@ from trialbridge.design_settings import LISTS, design_overrides, design_problems
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
 from trialbridge.errors import ConfigurationError, ReleaseError
 from trialbridge.loinc_files import LoincFiles
-from trialbridge.standards import DEFAULT_CT, sdtm_release
+from trialbridge.standards import DEFAULT_CT, IG_VERSIONS, sdtm_release
 from trialbridge.vocabulary import Test, Vocabulary
 
 _KEYS: Mapping[str, Mapping[str, type]] = {
@@ -136,6 +136,7 @@ class Study:
             self.dictionaries,
             self.design.numbers(),
             self.loinc,
+            self.sdtmig,
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -233,8 +234,8 @@ def _key_problems(section: str, keys: Mapping[str, type], table: Mapping[str, An
 def _value_problems(data: Mapping[str, Any]) -> list[str]:
     study = data.get("study", {})
     problems = []
-    if study.get("sdtmig", "3.4") != "3.4":
-        problems.append("study.sdtmig must be 3.4: it is the version whose tables are here")
+    if study.get("sdtmig", "3.4") not in IG_VERSIONS:
+        problems.append(f"study.sdtmig must be one of {', '.join(IG_VERSIONS)}")
     if study.get("units", "SI") not in {"SI", "conventional", "both"}:
         problems.append("study.units must be SI, conventional or both")
     named = data.get("questionnaires", {}).items()
