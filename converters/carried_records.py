@@ -26,15 +26,23 @@ from trialbridge.carriage import (
     numbers_in,
     read_extension,
 )
-from trialbridge.classes import observation_class, of_class
+from trialbridge.classes import of_class
 from trialbridge.columns import TEXT, blank
+from trialbridge.conversion import POINTERS
 from trialbridge.converters.declared import DeclaredDataset, read_library
-from trialbridge.converters.fhir_parts import code_of, declaration_of, implied_values, study_of_datasets
+from trialbridge.converters.fhir_parts import (
+    CARRIED,
+    code_of,
+    declaration_of,
+    implied_values,
+    study_of_datasets,
+)
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.provenance import JOIN
 from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity
-from trialbridge.mapping import of_elements, with_extension
+from trialbridge.mapping import Records, of_elements, with_extension
 from trialbridge.model import Dataset, Variable
 from trialbridge.paths import parse
 from trialbridge.registry import SUBJECTS, Paths, all_declarations, paths_by_type
@@ -45,6 +53,12 @@ from trialbridge.vocabulary import USUBJID, Vocabulary
 Kind = Literal["Char", "Num"]
 SPECIAL = frozenset({ABSENT, BASIS, DATASET, ROW})
 MISSING = r"^\.[A-Z_]$"
+PROOF = "~"
+"""Stands before the names of columns that are no variables, but say where a record came from."""
+
+STAGED = ("_source", "_position", "_within", "", "id", "meta.versionId", "_version")
+"""The staged columns of `conversion.POINTERS`, in its order."""
+
 LIBRARY = ("name", "content[].data")
 """What is read of a Library."""
 
@@ -55,12 +69,18 @@ class Restored:
 
     Attributes:
         datasets: The datasets, by name.
-        rows: Resource type -> row of its table -> dataset.
+        provenance: Dataset -> where each of its records came from, see `conversion.POINTERS`.
+        records: Resource type -> dataset -> the row of the resource that each of its records came from.
+        drawn: Resource type -> rows that records draw on.
         findings: Records that were changed since they were written.
     """
 
     datasets: list[Dataset] = field(default_factory=list)
-    rows: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    provenance: dict[str, pa.Table] = field(default_factory=dict)
+    records: dict[str, dict[str, list[np.ndarray]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
+    drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -114,7 +134,10 @@ def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> 
     study = ""
     for name in sorted(found.keys() | known.keys(), key=lambda name: (name != "DM", name)):
         tables = [_records(name, one, staged, identities, vocabulary, whole) for one in found.get(name, ())]
-        table = pa.concat_tables(tables, promote_options="default") if tables else None
+        table = _in_order(pa.concat_tables(tables, promote_options="default")) if tables else None
+        if table is not None:
+            whole.provenance[name] = _named(table, proof=True)
+            table = _named(table, proof=False)
         numeric = frozenset().union(*(one.numeric for one in found.get(name, ())))
         whole.datasets.append(_dataset(name, table, known.get(name), numeric, study))
         study = study or study_of_datasets(whole.datasets)
@@ -174,7 +197,7 @@ def _records(
     name: str, found: _Found, staged: Staged, identities: Identities, vocabulary: Vocabulary, whole: Restored
 ) -> pa.Table:
     """Return the records of one dataset that stand in one table, with their place in the dataset."""
-    domain = declaration_of(name, observation_class(name, found.parts)).carrying(sorted(found.parts))
+    domain = declaration_of(name, found.parts, found.kind).carrying(sorted(found.parts))
     table = staged.table(found.kind, found.unit)
     assert table is not None  # noqa: S101 -- it is where the records were found
     numbers = pa.array(found.rows)
@@ -183,16 +206,50 @@ def _records(
     leaves = StagedLeaves(domain, staged, identities, rowset)
     natives = of_elements(domain, leaves, vocabulary)
     carried = read_extension(domain.rows, leaves)
-    values = dict(with_extension(domain, leaves, natives).values)
+    records = with_extension(domain, leaves, natives)
+    values = dict(records.values)
     changed = _changed(natives.values, carried)
     if changed.any():
         _note(name, leaves, changed, whole)
         values |= _elements_first(natives.values, values, changed)
-    whole.rows[found.kind].update(dict.fromkeys(base.tolist(), name))
-    values.setdefault("USUBJID", blank(len(base)))
-    values["USUBJID"] = pc.coalesce(values["USUBJID"], _subjects(found.kind, staged, identities, rowset.base))
-    rows = carried.get(ROW, blank(len(base))).cast(pa.int64())
-    return pa.table({**{key: one for key, one in values.items() if key not in SPECIAL}, ROW: rows})
+    whole.records[found.kind][name].append(base)
+    _draw(leaves, whole)
+    patients = _patients(found.kind, staged, identities, rowset.base)
+    whole.drawn["Patient"].append(patients.drop_null().to_numpy())
+    values = {key: one for key, one in values.items() if key not in SPECIAL}
+    values["USUBJID"] = pc.coalesce(values.get("USUBJID", blank(len(base))), _usubjid(staged, patients))
+    proof = _proof(leaves, staged, records, values, code_of(name))
+    order = carried.get(ROW, blank(len(base))).cast(pa.int64())
+    return pa.table({**values, **{f"{PROOF}{key}": one for key, one in proof.items()}, ROW: order})
+
+
+def _proof(
+    leaves: StagedLeaves, staged: Staged, records: Records, values: Mapping[str, pa.Array], code: str
+) -> dict[str, pa.Array]:
+    """Return where each record came from: its keys, its resource, the alternatives, the joins."""
+    rows = leaves.rows
+    sequence = values.get(f"{code}SEQ", blank(rows))
+    plain = pc.match_substring_regex(sequence, r"^\d{1,15}$")
+    sources = pa.array([source.name for source in staged.sources], TEXT)
+    pointers = leaves.pointers(dict(zip(POINTERS.names, STAGED, strict=False)))
+    return {
+        "USUBJID": values["USUBJID"],
+        "SEQ": pc.if_else(plain, sequence, pa.scalar(None, TEXT)).cast(pa.int64()),
+        "declaration": pa.array(np.full(rows, CARRIED), pa.int64()),
+        **pointers,
+        "source": sources.take(pointers["source"]),
+        "resource_type": pa.array([leaves.domain.source]).take(pa.array(np.zeros(rows, np.int8))),
+        "item": leaves.items(),
+        **{key: one for key, one in records.which.items() if key not in SPECIAL},
+        **{f"{JOIN}{key}": leaves.keys(key) for key in leaves.domain.joins},
+    }
+
+
+def _draw(leaves: StagedLeaves, whole: Restored) -> None:
+    """Note the resources that the records draw on."""
+    for name, join in leaves.domain.joins.items():
+        _, rows = leaves.joined(name)
+        whole.drawn[join.type].append(rows.drop_null().to_numpy())
 
 
 def _changed(natives: Mapping[str, pa.Array], carried: Mapping[str, pa.Array]) -> np.ndarray:
@@ -230,15 +287,17 @@ def _elements_first(
     }
 
 
-def _subjects(kind: str, staged: Staged, identities: Identities, rows: pa.Array) -> pa.Array:
-    """Return the USUBJID of the Patient that each resource is of."""
-    table, patients = staged.table(kind), staged.table("Patient")
-    if table is None or patients is None:
-        return blank(len(rows))
-    some = table.take(rows)
-    references = column(some, SUBJECTS.get(kind, "subject.reference"))
-    found = identities.resolve("Patient", some, kind, references)
-    return column(patients, f"identifier[system={USUBJID}].value").take(found)
+def _usubjid(staged: Staged, rows: pa.Array) -> pa.Array:
+    table = staged.table("Patient")
+    known = blank(0) if table is None else column(table, f"identifier[system={USUBJID}].value")
+    return known.take(rows)
+
+
+def _patients(kind: str, staged: Staged, identities: Identities, rows: pa.Array) -> pa.Array:
+    """Return the row of the Patient that each resource is of; null for none."""
+    table = staged.tables[kind, ""].take(rows)
+    references = column(table, SUBJECTS.get(kind, "subject.reference"))
+    return identities.resolve("Patient", table, kind, references)
 
 
 def _dataset(
@@ -246,7 +305,7 @@ def _dataset(
 ) -> Dataset:
     """Return a dataset with its records in order, and its columns as they are declared."""
     rows = 0 if table is None else len(table)
-    columns = {} if table is None else _columns(table)
+    columns = {} if table is None else {one: column(table, one) for one in table.column_names}
     for variable, value in implied_values(name, study).items():
         lacking = columns.get(variable, blank(rows))
         columns[variable] = pc.fill_null(lacking, value)
@@ -270,11 +329,15 @@ def _dataset(
     )
 
 
-def _columns(table: pa.Table) -> dict[str, pa.Array]:
-    """Return the columns of records in the order that they say they had; those that do not say follow."""
-    order = pc.sort_indices(table[ROW])  # nulls stand last
-    ordered = table.take(order)
-    return {name: column(ordered, name) for name in table.column_names if name != ROW}
+def _in_order(table: pa.Table) -> pa.Table:
+    """Return the records in the order that they say they had; those that do not say follow."""
+    return table.take(pc.sort_indices(table[ROW])).combine_chunks()
+
+
+def _named(table: pa.Table, *, proof: bool) -> pa.Table:
+    """Return the columns that are variables, or those that say where a record came from."""
+    names = [name for name in table.column_names if name.startswith(PROOF) == proof and name != ROW]
+    return table.select(names).rename_columns([name.removeprefix(PROOF) for name in names])
 
 
 def _keys(name: str) -> tuple[str, ...]:
@@ -321,7 +384,7 @@ def _described(variable: Variable, dataset: str) -> Variable:
 def _typed(cells: pa.Array, kind: Kind) -> tuple[pa.Array, pa.Array]:
     """Return a column of its type, and its special missing values."""
     if kind == "Char":
-        return cells, blank(0)
+        return cells, blank(len(cells))
     marked = pc.fill_null(pc.match_substring_regex(cells, MISSING), False)  # noqa: FBT003 -- an Arrow scalar
     marks = pc.if_else(marked, pc.utf8_slice_codeunits(cells, 1), pa.scalar(None, TEXT))
     return pc.if_else(marked, pa.scalar(None, TEXT), cells).cast(pa.float64()), marks

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from trialbridge.conversion import POINTERS
 from trialbridge.converters.datasets import IDENTIFIER_METHODS
 from trialbridge.converters.derive import METHODS
+from trialbridge.converters.fhir_parts import declared_by
 from trialbridge.mapping import FROM_DECISION, FROM_EXTENSION, Domain, alternatives
-from trialbridge.registry import declarations
 from trialbridge.rules import Const, OneWay, Rule
 from trialbridge.standards import ig_variables
 
@@ -67,7 +67,10 @@ def cells(code: str, table: pa.Table, schema: pa.Schema) -> tuple[pa.Table, pa.T
     columns |= {name: table[name] for name in POINTERS.names}
     columns |= {name.removeprefix("_"): table[name] for name in table.column_names if name.startswith(BESIDE)}
     rows = {name: columns.get(name, pa.nulls(len(table), pa.string())) for name in schema.names}
-    found = [row for number, shape in enumerate(distinct) for row in _rules(code, number, variables, shape)]
+    kind = table["resource_type"][0].as_py() if len(table) else ""
+    found = [
+        row for number, shape in enumerate(distinct) for row in _rules(code, kind, number, variables, shape)
+    ]
     return pa.table(rows, schema=schema), pa.Table.from_pylist(found, schema=RULES)
 
 
@@ -89,11 +92,11 @@ def _shapes(table: pa.Table, variables: list[str]) -> tuple[pa.Array, list[bytes
     return encoded.indices.cast(pa.int32()), shapes
 
 
-def _rules(code: str, number: int, variables: list[str], shape: bytes) -> Iterator[dict[str, Any]]:
+def _rules(code: str, kind: str, number: int, variables: list[str], shape: bytes) -> Iterator[dict[str, Any]]:
     if shape[0] == _ABSENT:
         yield from _derived_rules(code, number)
         return
-    domain = declarations(code)[shape[0]]
+    domain = declared_by(code, shape[0], variables, kind)
     chosen = dict(zip(variables, shape[1:], strict=True))
     for name, rule in domain.all_rules():
         found = rule_row(domain, name, rule, chosen.get(name, 0))

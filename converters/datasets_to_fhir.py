@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import msgspec
 import numpy as np
 import pyarrow.compute as pc
 
+from trialbridge.carriage import DATASET, ROW
 from trialbridge.converters.declared import library
 from trialbridge.converters.fhir_parts import Part, blocks, part_of, study_of_datasets
 from trialbridge.converters.to_fhir import patient_id, to_resources
@@ -19,6 +21,9 @@ from trialbridge.registry import SUBJECTS
 from trialbridge.vocabulary import USUBJID, Vocabulary
 
 BLOCK_SUBJECTS = 50
+IMPLIED = frozenset({DATASET, ROW})
+"""Parts of the extension that are no cells."""
+
 ENCODER = msgspec.json.Encoder()
 
 
@@ -67,10 +72,14 @@ class DatasetsToFhir:
     block_subjects: int = BLOCK_SUBJECTS
     accounts: dict[str, Account] = field(default_factory=dict)
 
+    @cached_property
+    def study(self) -> str:
+        """STUDYID; empty where there is no DM, or where it holds several."""
+        return study_of_datasets(self.datasets)
+
     def __iter__(self) -> Iterator[list[Line]]:
         """Yield the resources of each block: those that others point to stand first."""
-        study = study_of_datasets(self.datasets)
-        parts = {dataset.name: part_of(dataset, study) for dataset in self.datasets}
+        parts = {dataset.name: part_of(dataset, self.study) for dataset in self.datasets}
         self.accounts.update({name: _account(part) for name, part in parts.items()})
         yield [_library(dataset) for dataset in self.datasets]
         seen: set[tuple[str, str]] = set()
@@ -105,7 +114,7 @@ class DatasetsToFhir:
             numeric=part.numeric,
         )
         account = self.accounts[part.name]
-        account.carried.update(made.carried)
+        account.carried.update({name: count for name, count in made.carried.items() if name not in IMPLIED})
         account.lost.update(made.lost)
         for written in made.written:
             for row, text in zip(written.rows, written.lines(), strict=True):
@@ -113,7 +122,9 @@ class DatasetsToFhir:
 
 
 def _account(part: Part) -> Account:
-    cells = {name: len(column) - column.null_count for name, column in part.columns.items()}
+    cells = {
+        name: len(column) - column.null_count for name, column in part.columns.items() if name not in IMPLIED
+    }
     return Account(len(part.subjects), Counter(cells))
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from trialbridge.converters.cells import method_of
 from trialbridge.converters.describe_rule import describe
+from trialbridge.converters.fhir_parts import CARRIED, declared_by
 from trialbridge.converters.fhir_values import Valued, places, released
 from trialbridge.converters.manifest import study_of
 from trialbridge.converters.read_run import Record, Run
@@ -332,9 +333,11 @@ class _Witness:
 
 def _declaration(run: Run, record: Record) -> Domain:
     """Return the declaration that a record follows: the one that reads its resource type."""
-    found = declarations(record.domain)
-    types = {row["resource_type"] for row in run.shape(record).values()}
-    return next((domain for domain in found if domain.source in types), found[0])
+    shape = run.shape(record)
+    types = {row["resource_type"] for row in shape.values()}
+    found = declarations(record.domain) if record.domain in DOMAINS else ()
+    carried = declared_by(record.domain, CARRIED, shape.keys(), record.pointer["resource_type"])
+    return next((domain for domain in (*found, carried) if domain.source in types), carried)
 
 
 def _values(run: Run, record: Record) -> dict[str, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import pairwise
 
@@ -19,6 +19,9 @@ from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
 from trialbridge.registry import DOMAINS, declarations
 from trialbridge.standards import ig_variables, keys
+
+CARRIED = 253
+"""Stands for the declaration's number in the provenance of a record that was carried from SDTM."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +60,36 @@ def code_of(dataset: str) -> str:
     return dataset[:2] if not dataset.startswith("SUPP") and dataset[:2] in DOMAINS else dataset
 
 
-def declaration_of(dataset: str, group: str) -> Domain:
+def declaration_of(dataset: str, variables: Collection[str], kind: str = "") -> Domain:
     """Return the declaration by which the records of a dataset are written, and read again.
 
     Args:
         dataset: Dataset name.
-        group: Its general observation class, for one without a mapping.
+        variables: Its variables; they tell the observation class of one without a mapping.
+        kind: The resource type that the records stand in, where they are read.
     """
     code = code_of(dataset)
-    return declarations(code)[0] if code in DOMAINS else of_class(dataset, group)
+    known = [
+        *(declarations(code) if code in DOMAINS else ()),
+        of_class(dataset, observation_class(dataset, variables)),
+    ]
+    return next(
+        (one for one in known if one.source == kind), replace(known[-1], source=kind) if kind else known[0]
+    )
+
+
+def declared_by(code: str, number: int, variables: Collection[str], kind: str) -> Domain:
+    """Return the declaration that a record follows, by its number in the provenance.
+
+    Args:
+        code: Domain, or dataset of a carried record.
+        number: Place among `declarations`, or `CARRIED`.
+        variables: The variables that the provenance knows.
+        kind: The resource type of the record.
+    """
+    if number != CARRIED:
+        return declarations(code)[number]
+    return declaration_of(code, variables, kind).carrying(variables)
 
 
 def study_of_datasets(datasets: Iterable[Dataset]) -> str:
@@ -95,7 +119,7 @@ def part_of(dataset: Dataset, study: str) -> Part:
     kept = {
         name: column for name, column in columns.items() if name not in implied and column.null_count < rows
     }
-    domain = declaration_of(dataset.name, observation_class(dataset.name, columns))
+    domain = declaration_of(dataset.name, columns)
     if dataset.name == "DM":
         kept |= {name: columns[name] for name in implied if name == "STUDYID"}
     subjects = columns.get("USUBJID", pa.nulls(rows, TEXT))

@@ -25,8 +25,8 @@ from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
 from trialbridge.converters.stage import Staged, column
 from trialbridge.converters.subjects import Subjects
-from trialbridge.converters.timeline import timeline
 from trialbridge.converters.tests_in_use import tests_in_use
+from trialbridge.converters.timeline import timeline
 from trialbridge.converters.unmapped import KEPT, WHY, Unmapped, add_words, kept_as_sent
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import FROM_DECISION, Domain, Records, to_records

@@ -123,7 +123,7 @@ def manifest(
             "SAS XPT": "5",
             "Dataset-JSON": "1.1",
         },
-        software={"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}},
+        software=software_versions(),
         ledger=dict(ledger),
         records={dataset.name: dataset.table.num_rows for dataset in conversion.datasets},
         inputs=tuple(File(name, sha256) for name, sha256 in sorted(conversion.inputs.items())),
@@ -131,6 +131,11 @@ def manifest(
         terminology=_packages(study),
         tests=tuple(TestUse(*used, count) for used, count in sorted(conversion.tests.items())),
     )
+
+
+def software_versions() -> dict[str, str]:
+    """Return the version of Python, of this package, and of what it builds on."""
+    return {"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}}
 
 
 def settings_of(study: Study) -> dict[str, Any]:

@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import joined, remembering, split
-from trialbridge.conversion import ELEMENTS, Conversion
-from trialbridge.converters.census import Census
+from trialbridge.conversion import Conversion
+from trialbridge.converters.carried_records import carried_paths, restored
 from trialbridge.converters.check_terms import check_foreign, check_terms
 from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.conventional import in_conventional_units
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
-from trialbridge.converters.decided import Uses, other_tables
-from trialbridge.converters.derive_result import OF_THE_STUDY
+from trialbridge.converters.decided import other_tables
 from trialbridge.converters.earlier_guide import to_guide
 from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
+from trialbridge.converters.gather import elements_table, ordered_findings
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.judge_decisions import judged
 from trialbridge.converters.leaves import Rowset
@@ -38,46 +35,20 @@ from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_draw
 from trialbridge.converters.panels import with_panels
 from trialbridge.converters.provenance import provenance
 from trialbridge.converters.read_fhir import sources
+from trialbridge.converters.restore import restored_conversion
 from trialbridge.converters.route import PATHS, REPEATED, Routed, route
+from trialbridge.converters.run import Run
 from trialbridge.converters.stage import Progress, Staged, column, stage
 from trialbridge.converters.subjects import Subjects, subjects_of, with_every_patient
-from trialbridge.converters.unmapped import Unmapped, unknown_tests
+from trialbridge.converters.unmapped import unknown_tests
 from trialbridge.converters.write_xpt import study_lengths
 from trialbridge.elements import Version, resource_types
-from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain
-from trialbridge.registry import DERIVED, DOMAINS, all_declarations, declarations, paths_by_type
+from trialbridge.registry import DERIVED, DOMAINS, all_declarations, declarations
 from trialbridge.study import Study
-from trialbridge.tested import Used
 from trialbridge.versions import VERSIONS
 
 BLOCK_SUBJECTS = 2000
-
-
-@dataclass
-class Run:
-    """One run: its clock, its accounts, and what it has found."""
-
-    study: Study
-    progress: Progress | None = None
-    seconds: dict[str, float] = field(default_factory=dict)
-    accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
-    unmapped: Unmapped = field(default_factory=Unmapped)
-    uses: Uses = field(default_factory=Uses)
-    tests: Counter[Used] = field(default_factory=Counter)
-    findings: list[Finding] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step."""
-        began = perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + perf_counter() - began
-
-    def tell(self, name: str, done: int, total: int) -> None:
-        """Tell whoever watches how far a step is."""
-        if self.progress:
-            self.progress(name, done, total)
 
 
 def to_sdtm(
@@ -111,23 +82,29 @@ def to_sdtm(
         found, unread = sources(inputs)
         run.findings = [*unread, *refused]
     with run.step("read"):
-        paths = paths_by_type(all_declarations())
+        paths = carried_paths()
         for kind, more in PATHS.items():
             paths[kind][""] |= dict.fromkeys(more)
         staged = stage(found, paths, release, processes, progress)
         run.findings += staged.findings
     with ThreadPoolExecutor(1) as pool:  # files are hashed while the tables are worked on
         hashes = pool.submit(lambda: {source.name: source.sha256 for source in found})
-        plan = _plan(run, staged)
+        with run.step("identify"):
+            identities = identify(staged)
+            run.findings += identities.findings
+        with run.step("restore"):
+            carried = restored(staged, identities, run.study.vocabulary)
+        if carried.datasets:
+            return restored_conversion(run, staged, identities, carried, hashes.result())
+        plan = _plan(run, staged, identities)
         tables = _tables(run, plan, block_subjects)
         return _conversion(run, plan, tables, hashes.result())
 
 
-def _plan(run: Run, staged: Staged) -> Plan:
+def _plan(run: Run, staged: Staged, identities: Identities) -> Plan:
     """Return who is who, and where each record goes."""
     with run.step("identify"):
-        staged, identities = with_every_patient(staged, identify(staged), run.study)
-        run.findings += identities.findings
+        staged, identities = with_every_patient(staged, identities, run.study)
         subjects = subjects_of(declarations("DM")[0], staged, identities, run.study)
         run.findings += subjects.findings
         run.study = _with_products(run.study, staged)
@@ -361,9 +338,9 @@ def _conversion(
         datasets=found,
         provenance=pointers,
         resources=account,
-        elements=_elements(plan.staged.census),
+        elements=elements_table(plan.staged.census),
         unmapped=unmapped,
-        findings=_ordered(run.findings, plan.staged.census),
+        findings=ordered_findings(run.findings, plan.staged.census),
         inputs=inputs,
         seconds=run.seconds,
         tests=run.tests,
@@ -374,59 +351,3 @@ def _title(staged: Staged) -> str:
     table = staged.table("ResearchStudy")
     titles = [] if table is None else sorted(filter(None, column(table, "title").to_pylist()))
     return titles[0] if titles else ""
-
-
-def _elements(census: Census) -> pa.Table:
-    rows = [
-        {"path": path, "count": tally.count, "example": tally.example}
-        for path, tally in sorted(census.items())
-    ]
-    return pa.Table.from_pylist(rows, schema=ELEMENTS)
-
-
-def _ordered(findings: Sequence[Finding], census: Census) -> tuple[Finding, ...]:
-    """Return the findings in an order of their own, equal ones gathered; unread modifiers are among them."""
-    found = [*findings, *_unread_modifiers(census)]
-    firsts: dict[Finding, Finding] = {}
-    counts: dict[Finding, int] = defaultdict(int)
-    for one in found:
-        key = replace(one, count=1)
-        if one.rule in OF_THE_STUDY:
-            key = replace(key, record="", resource="")
-        firsts.setdefault(key, one)
-        counts[key] += one.count
-    gathered = [replace(firsts[key], count=count) for key, count in counts.items()]
-    return tuple(sorted(gathered, key=_finding_key))
-
-
-def _finding_key(one: Finding) -> tuple[str, ...]:
-    return (
-        one.rule,
-        one.domain,
-        one.variable,
-        one.record,
-        one.resource,
-        one.path,
-        one.source,
-        one.value,
-        one.message,
-    )
-
-
-def _unread_modifiers(census: Census) -> list[Finding]:
-    message = "an extension that changes the meaning of the element is there, and nothing reads it"
-    return [
-        Finding(
-            Severity.WARNING,
-            "modifier-extension-unread",
-            message,
-            path=path,
-            value=tally.example,
-            count=tally.count,
-        )
-        for path, tally in sorted(census.items())
-        if UNREAD_MODIFIER.search(path)
-    ]
-
-
-UNREAD_MODIFIER = re.compile(r"\.modifierExtension(\[url=[^\]]*\])?$")

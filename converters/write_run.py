@@ -29,7 +29,7 @@ from trialbridge.errors import ConfigurationError, ConversionErrors, ReadError, 
 from trialbridge.findings import Finding
 from trialbridge.model import Dataset
 
-PARTS = ("sdtm", "json", "parquet", "run")
+PARTS = ("sdtm", "json", "parquet", "fhir", "run")
 """The folders that belong to a run; whatever else lies in the run folder is left alone."""
 
 Describe = Callable[[Conversion, datetime, Path], Sequence[Finding]]
@@ -69,7 +69,7 @@ def write_run(  # noqa: PLR0913 -- the settings of a run, by name
     ledger = check_ledger(conversion)
     if not force:
         refuse_foreign(out)
-    with _beside(out) as folder:
+    with beside(out) as folder:
         _write_datasets(conversion, folder, created, ("xpt", *formats))
         found = [*conversion.findings, *(describe(conversion, created, folder / "sdtm") if describe else ())]
         summary = summarise(conversion, found)
@@ -77,7 +77,7 @@ def write_run(  # noqa: PLR0913 -- the settings of a run, by name
         names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         (folder / MANIFEST).write_bytes(to_json(manifest(conversion, folder, names, created, ledger)))
         (folder / INPUTS).write_bytes(to_json({"inputs": [_from(out, path) for path in inputs]}))
-        _move(folder, out)
+        move(folder, out)
     return summary
 
 
@@ -90,13 +90,27 @@ def header_date(conversion: Conversion) -> datetime:
     Raises:
         ConfigurationError: ``SOURCE_DATE_EPOCH`` or the data cut is no date.
     """
-    given, cut = os.environ.get("SOURCE_DATE_EPOCH", ""), conversion.study.cut
+    return moment(conversion.datasets, conversion.study.cut, conversion.study.source or "study.cut")
+
+
+def moment(datasets: Sequence[Dataset], cut: str = "", named: str = "") -> datetime:
+    """Return the moment for all headers, see `header_date`.
+
+    Args:
+        datasets: The datasets.
+        cut: The data cut; empty for none.
+        named: Where the data cut stands.
+
+    Raises:
+        ConfigurationError: ``SOURCE_DATE_EPOCH`` or the data cut is no date.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH", "")
     try:
         if given:
             return datetime.fromtimestamp(int(given), UTC).replace(tzinfo=None)
-        return datetime.fromisoformat(cut or _latest(conversion.datasets)).replace(tzinfo=None)
+        return datetime.fromisoformat(cut or _latest(datasets)).replace(tzinfo=None)
     except (ValueError, OverflowError, OSError) as error:
-        source = "SOURCE_DATE_EPOCH" if given else conversion.study.source or "study.cut"
+        source = "SOURCE_DATE_EPOCH" if given else named
         raise ConfigurationError(source, f"{given or cut} is no date: {error}") from error
 
 
@@ -175,7 +189,8 @@ def refuse_foreign(out: Path) -> None:
 
 
 @contextmanager
-def _beside(out: Path) -> Iterator[Path]:
+def beside(out: Path) -> Iterator[Path]:
+    """Give a folder beside the target, which is gone afterwards, with what was not moved out of it."""
     target = out.resolve()
     folder = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
@@ -185,7 +200,7 @@ def _beside(out: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _move(folder: Path, out: Path) -> None:
+def move(folder: Path, out: Path) -> None:
     """Put the new parts in the place of the old ones."""
     out.mkdir(parents=True, exist_ok=True)
     for part in PARTS:

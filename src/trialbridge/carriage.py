@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import SEPARATOR, blank
+from trialbridge.lexical import legal
 from trialbridge.rules import Leaves
 
 RECORD = "urn:trialbridge:sdtm"
@@ -116,13 +117,12 @@ def _pieces(name: str, column: pa.Array, *, numeric: bool) -> pa.Array:
     start = f'{{"url":"{name}",'
     text = pc.binary_join_element_wise(f'{start}"valueString":"', _escaped(column), '"},', "")
     if numeric:
-        number = pc.match_substring_regex(column, DECIMAL)
+        number = legal("decimal", column)
         plain = pc.binary_join_element_wise(f'{start}"valueDecimal":', column, "},", "")
         text = pc.if_else(number, plain, text)
     return pc.fill_null(text, "")
 
 
-DECIMAL = r"^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?$"
 _ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trialbridge.commands.outcome import Done, Json, console, installed_version, print_json, progress_bars
+from trialbridge.commands.to_fhir import datasets_to_fhir
 from trialbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,6 +30,22 @@ class Target(StrEnum):
     """What can be converted to."""
 
     SDTM = "sdtm"
+    FHIR = "fhir"
+
+
+class Release(StrEnum):
+    """FHIR releases."""
+
+    R4 = "R4"
+    R4B = "R4B"
+    R5 = "R5"
+
+
+class Form(StrEnum):
+    """How FHIR resources are put into files."""
+
+    NDJSON = "ndjson"
+    BUNDLE = "bundle"
 
 
 class Units(StrEnum):
@@ -41,7 +58,11 @@ class Units(StrEnum):
 
 def convert(
     inputs: Annotated[
-        list[Path], typer.Argument(metavar="INPUT...", help="FHIR files, folders, NDJSON, .gz, .zip.")
+        list[Path],
+        typer.Argument(
+            metavar="INPUT...",
+            help="FHIR files, folders, NDJSON, .gz, .zip; with --to fhir: XPT, Dataset-JSON, SAS7BDAT, CSV.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The run folder.")],
     to: Annotated[Target, typer.Option(help="What to convert to.")] = Target.SDTM,
@@ -68,13 +89,24 @@ def convert(
         Path | None, typer.Option(metavar="FILE", help="Your own copy of CDISC's LOINC-to-LB mapping file.")
     ] = None,
     processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
+    release: Annotated[
+        Release | None,
+        typer.Option(
+            "--fhir", help="FHIR release: to write (R4 without it), or of the input, where it is known."
+        ),
+    ] = None,
+    form: Annotated[
+        Form, typer.Option("--as", help="With --to fhir: NDJSON by type, or a transaction Bundle a subject.")
+    ] = Form.NDJSON,
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Convert FHIR to SDTM: transport files, define.xml, and the proof of every value."""
-    del to  # there is one target
+    """Convert FHIR to SDTM, or SDTM to FHIR, with the proof of every value."""
+    if to is Target.FHIR:
+        version = release.value if release else "R4"
+        raise Done(datasets_to_fhir(inputs, out, version, form.value, force=force, json=json))
     settings = _settings(config, study, units, ct, decisions, terminology, loinc)
     summary = _convert(inputs, settings, out, _formats(formats), processes=processes, force=force, json=json)
     raise Done(summary.exit_code)
