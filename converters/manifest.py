@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from trialbridge.conversion import Conversion
+from trialbridge.design import Design, design_of, rows_of
 from trialbridge.errors import ReadError
 from trialbridge.standards import package_of
 from trialbridge.study import Study
@@ -151,8 +152,9 @@ def settings_of(study: Study) -> dict[str, Any]:
         loinc=study.loinc.without_place(),
         dictionaries=study.dictionaries.without_place(),
     )
-    plain: dict[str, Any] = msgspec.to_builtins(placeless)
+    plain: dict[str, Any] = msgspec.to_builtins(placeless, enc_hook=lambda table: table.to_pylist())
     return plain | {
+        "design": rows_of(study.design),
         "products": sorted(study.products),
         "source": PurePosixPath(study.source.replace("\\", "/")).name,
         "terminology": PurePosixPath(study.terminology.replace("\\", "/")).name,
@@ -169,7 +171,9 @@ def study_of(found: Manifest) -> Study:
         >>> study_of(found) == study
         True
     """
-    return msgspec.convert(found.settings, Study)
+    settings = dict(found.settings)
+    design = design_of(settings.pop("design", rows_of(Design())))
+    return replace(msgspec.convert(settings, Study), design=design)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -129,6 +129,32 @@ class Design:
         names = ("visits", "elements", "arms", "timepoints")
         empty = {name: getattr(other, name) for name in names if not getattr(self, name).num_rows}
         return replace(self, **empty)
+
+
+PLANS: Mapping[str, pa.Schema] = {
+    "visits": VISITS,
+    "elements": ELEMENTS,
+    "arms": ARMS,
+    "timepoints": TIMEPOINTS,
+}
+"""The tables of a design."""
+
+
+def rows_of(design: Design) -> dict[str, Any]:
+    """Return a design as plain values.
+
+    Example:
+        >>> design_of(rows_of(Design(tie="later"))) == Design(tie="later")
+        True
+    """
+    tables = {name: getattr(design, name).to_pylist() for name in PLANS}
+    return {**tables, "tie": design.tie, "before": design.before, "baseline": dict(design.baseline)}
+
+
+def design_of(rows: Mapping[str, Any]) -> Design:
+    """Return the design of plain values, see `rows_of`."""
+    tables = {name: pa.Table.from_pylist(rows[name], schema) for name, schema in PLANS.items()}
+    return Design(**{**rows, **tables})
 
 
 BASELINE = ("visit N", "last before first dose", "last on or before day of first dose")
