@@ -57,8 +57,7 @@ def contracted(text: Sequence[str], other: Sequence[str]) -> Sequence[str]:
     found = list(text)
     for short in other:
         size = len(short)
-        enough = size > 2 or len(other) > 1
-        if enough and 1 < size <= len(found) and short not in found:
+        if len(other) > 1 and 1 < size <= len(found) and short not in found:
             initials = "".join(word[0] for word in found)
             start = initials.find(short)
             if start >= 0:

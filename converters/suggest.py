@@ -21,7 +21,7 @@ from trialbridge.crosswalks.dimensions import Measure, parse
 from trialbridge.crosswalks.tables import CODELISTS
 from trialbridge.decisions import is_test
 from trialbridge.errors import TermError
-from trialbridge.standards import DEFAULT_CT, codelist, codelists, ig_datasets, ig_variables
+from trialbridge.standards import DEFAULT_CT, codelist, codelists, ig_datasets, ig_variables, name_of_test
 from trialbridge.vocabulary import LOINC
 
 MOST = 5
@@ -44,6 +44,9 @@ _SAME_LETTERS = 0.01
 """What a name in the very letters of the text is ahead of one in the same words."""
 
 _LABORATORY = ("LB", "VS", "EG", "IS", "MB", "CP")
+_LETTER = re.compile(r"[^\W\d_]|[/%]")
+"""A code without any letter says nothing by its looks."""
+
 _TAIL = re.compile(r"\s*(?:[\[(,]|\b(?:in|by|of)\b).*$", re.IGNORECASE)
 
 
@@ -74,7 +77,7 @@ class Suggestion(NamedTuple):
 
     Attributes:
         value: What to write as the decision: the submission value, with its domain where that is not plain.
-        name: The name that is nearest.
+        name: What it is called: of a test its decode.
         code: NCI code; empty for a name of the tables alone.
         score: How near, of 100.
         why: What speaks for it, and what against.
@@ -111,10 +114,19 @@ def suggest(
         if key not in best or best[key][0] < score:
             best[key] = (score, name, why)
     seen = seen_of(asked.texts, asked.units, asked.specimens, asked.values) if test else None
-    ranked = [_weighed(asked, name, score, why, seen) for score, name, why in best.values()]
+    ranked = [
+        _weighed(asked, _titled(asked, name, ct), score, why, seen) for score, name, why in best.values()
+    ]
     ranked.sort(key=lambda found: (-found[0], found[1].value))
     good = [found for _, found in ranked if found.score >= LOWEST][:most]
     return [*good, *_rest(asked, ct, good)]
+
+
+def _titled(asked: Asked, name: Name, ct: str) -> Name:
+    """Return the name by which a term is best known, of a test its decode."""
+    if not is_test(asked.variable):
+        return name
+    return name._replace(name=name_of_test(f"{name.place}TESTCD", name.value, ct) or name.name)
 
 
 def _rest(asked: Asked, ct: str, good: Sequence[Suggestion]) -> list[Suggestion]:
@@ -144,7 +156,7 @@ def _weighed(asked: Asked, name: Name, score: float, why: str, seen: Seen | None
 
 def _found(asked: Asked, ct: str, without: Collection[Name]) -> Iterator[tuple[Name, float, str]]:
     names = names_of(asked.domain, asked.variable, ct)
-    texts = list(dict.fromkeys(filter(None, asked.texts)))
+    texts = [text for text in dict.fromkeys(asked.texts) if _LETTER.search(text)]
     tried_texts = _tried(texts, test=is_test(asked.variable))
     if is_test(asked.variable) and "%" in asked.units:
         tried_texts |= {f"{text}/{whole}": 0.95 for text in texts for whole in _WHOLES}
