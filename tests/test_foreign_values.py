@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from trialbridge.conversion import Conversion
@@ -14,8 +16,12 @@ from trialbridge.converters.datasets import EXPLAINED
 from trialbridge.converters.to_sdtm import to_sdtm
 from trialbridge.errors import TermError
 from trialbridge.findings import Severity
+from trialbridge.mapping import Domain, to_records
+from trialbridge.registry import all_declarations
+from trialbridge.routing import place
 from trialbridge.standards import CT_VERSIONS, Codelist, codelist, codelists, ig_variables
 from trialbridge.study import study_of
+from trialbridge.vocabulary import Vocabulary
 
 SUBJECTS = 500
 SYSTEMS = (
@@ -286,6 +292,64 @@ def test_what_is_not_translated_is_kept_with_codelist_and_version(
 def concept_code(resource: dict[str, Any], name: str) -> str | None:
     concept = resource.get(name) if resource["resourceType"] == "AdverseEvent" else None
     return str(concept["coding"][0]["code"]) if isinstance(concept, dict) else None
+
+
+@dataclass
+class RandomLeaves:
+    """Random codes and words at every path, and elsewhere values of the element's own type."""
+
+    domain: Domain
+    words: Words
+    rows: int = 60
+    memo: dict[str, Any] = field(default_factory=dict)
+
+    def __call__(self, path: str) -> pa.Array:
+        if path not in self.memo:
+            nothing = path.startswith("extension[url=urn:trialbridge") or "urn:trialbridge:sdtm" in path
+            values = [None if nothing else self._cell(path) for _ in range(self.rows)]
+            kind = pa.list_(pa.string()) if "[*]" in path else pa.string()
+            self.memo[path] = pa.array(values, kind)
+        found: pa.Array = self.memo[path]
+        return found
+
+    def _cell(self, path: str) -> str | list[str] | None:
+        if "[*]" in path:
+            return [self._value(path) for _ in range(2)]
+        return self._value(path) if self.words.random.random() < 0.8 else None
+
+    def _value(self, path: str) -> str:
+        where = place(self.domain, path, "R4") or place(self.domain, path, "R5")
+        kind = where.element.type if where else "string"
+        fixed = {"boolean": ("true", "false"), "decimal": ("5.0", "72"), "integer": ("5", "72")}
+        fixed |= dict.fromkeys(("dateTime", "date", "instant"), ("2024-01-02", "2024-03"))
+        if kind in fixed:
+            return self.words.random.choice(fixed[kind])
+        if path.endswith(".system"):
+            return self.words.random.choice(SYSTEMS)
+        codes = where.element.codes if where else ()
+        if codes and self.words.random.random() < 0.5:
+            return self.words.random.choice(sorted(codes))
+        return self.words.code() if path.endswith(("code", "Code", "gender")) else self.words.text()
+
+
+@pytest.mark.parametrize("ct", CT_VERSIONS)
+def test_no_rule_of_any_mapping_gives_a_foreign_value(ct: str) -> None:
+    words = Words(7)
+    vocabulary = Vocabulary(ct=ct)
+    looked_at: set[str] = set()
+    for domain in all_declarations():
+        records = to_records(domain, RandomLeaves(domain, words), vocabulary)
+        for name in domain.rules:
+            lists = closed(domain.code, name, ct)
+            if not lists:
+                continue
+            looked_at.add(name)
+            values = {value for value in records.values[name].to_pylist() if value}
+            foreign = {value for value in values if not any(value in known for known in lists)}
+            allowed = EXPLAINED.get((domain.code, name), ("", ""))[0]
+            assert foreign <= {allowed}, (domain.code, domain.source, name, sorted(foreign)[:5])
+    assert words.made >= 10_000
+    assert len(looked_at) >= 20
 
 
 def test_other_gender_is_never_intersex(fuzzed: Conversion) -> None:

@@ -10,16 +10,13 @@ import pyarrow as pa
 
 from trialbridge.codecs import Upper
 from trialbridge.columns import TEXT, blank
+from trialbridge.crosswalks import crosswalk
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import Vocabulary
 
-RELATEDNESS = {
-    "C53256": "NOT RELATED",
-    "C53257": "UNLIKELY RELATED",
-    "C53258": "POSSIBLY RELATED",
-    "C53260": "RELATED",
-}
-"""The NCI codes of the adverse event guides, which have no codelist in SDTM; any other word is kept."""
+THO = "http://terminology.hl7.org/CodeSystem"
+CODED = ("http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl", f"{THO}/adverse-event-causality-assess")
+"""Systems whose codes may stand without words: the table says what they mean. Any other word is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +87,17 @@ class Suspect:
             return None
         names, words = part[: len(self.names)], part[len(self.names) : len(self.names) + len(self.words)]
         word = next((word.strip() for word in words if word and word.strip()), "")
-        return [name for name in names if name], RELATEDNESS.get(word, word.upper())
+        return [name for name in names if name], _said(word)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
         """Return the assessment, where capitals do not change it."""
         return {self.writes: Upper().to_fhir(column, vocabulary)} if self.writes else {}
+
+
+def _said(word: str) -> str:
+    """Return an assessment in capitals; a bare code in the words that it stands for."""
+    table = crosswalk("ae_causality")
+    return next((found for system in CODED if (found := table.find(system, word))), word.upper())
 
 
 def _forms(name: str) -> tuple[str, ...]:
