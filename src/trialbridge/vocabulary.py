@@ -14,7 +14,7 @@ from trialbridge.decisions import QUALIFIERS, Decision, Decisions
 from trialbridge.dictionaries import Dictionaries
 from trialbridge.errors import TermError
 from trialbridge.loinc_files import LoincFiles, Published
-from trialbridge.standards import DEFAULT_CT, codelist
+from trialbridge.standards import DEFAULT_CT, Codelist, codelist
 
 LOINC = "http://loinc.org"
 NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
@@ -93,21 +93,28 @@ class Vocabulary:
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
-        term = codelist(name, self.ct).by_code(code)
+        known = self._codelist(name)
+        term = known.by_code(code) if known else None
         return term.submission_value if term else None
 
     def nci_code(self, name: str, value: str) -> str | None:
         """Return the NCI code of a submission value in a codelist; null where it is not there."""
-        term = codelist(name, self.ct).term(value)
+        known = self._codelist(name)
+        term = known.term(value) if known else None
         return term.code if term else None
 
     def find(self, name: str, text: str) -> str | None:
         """Return the submission value that `text` means: a value, a synonym or a preferred term."""
+        known = self._codelist(name)
+        term = known.find(text) if known else None
+        return term.submission_value if term else None
+
+    def _codelist(self, name: str) -> Codelist | None:
+        """Return a codelist; None where the release that the study uses has none of that name."""
         try:
-            term = codelist(name, self.ct).find(text)
+            return codelist(name, self.ct)
         except TermError:
             return None
-        return term.submission_value if term else None
 
     def test(self, codings: Sequence[tuple[str, str]], text: str = "", display: str = "") -> Test | None:
         """Return what a test is in SDTM; null where nobody knows.
