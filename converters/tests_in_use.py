@@ -33,8 +33,8 @@ def tests_in_use(domain: Domain, leaves: Leaves, records: Records, vocabulary: V
         asked = pc.and_(asked, pc.is_in(which, pa.array([number, FROM_DECISION], pa.uint8())))
     tested = alternatives(rule)[number]
     found = tests_used(tested.base, leaves, vocabulary, asked) if isinstance(tested, Tested) else Counter()
-    others = values.filter(pc.and_not(values.is_valid(), asked)).to_pylist()
-    return found + Counter(Used(domain.code, value, "nci", "") for value in others)
+    others = pc.value_counts(values.filter(pc.and_not(values.is_valid(), asked))).to_pylist()
+    return found + Counter({Used(domain.code, one["values"], "nci", ""): one["counts"] for one in others})
 
 
 def by_basis(used: Counter[Used]) -> dict[str, int]:

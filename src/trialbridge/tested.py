@@ -75,7 +75,7 @@ def tests_used(base: str, leaves: Leaves, vocabulary: Vocabulary, asked: pa.Arra
     """Return each test of the rows `asked` for, by whose word it is that test, and of how many rows."""
     rows, tests = tests_of(base, leaves, vocabulary)
     codes: list[str] = leaves.memo[f"codes of tests {base}"]
-    counted = Counter(rows.filter(asked).to_pylist())
+    counted = _counted(rows.filter(asked))
     return Counter(
         {
             Used(test.domain, test.testcd, test.basis, code): counted[number]
@@ -83,6 +83,11 @@ def tests_used(base: str, leaves: Leaves, vocabulary: Vocabulary, asked: pa.Arra
             if test and test.testcd and counted[number]
         }
     )
+
+
+def _counted(values: pa.Array) -> Counter[int]:
+    """Return value -> how often."""
+    return Counter({one["values"]: one["counts"] for one in pc.value_counts(values).to_pylist()})
 
 
 def _code(system: str, code: str) -> str:
