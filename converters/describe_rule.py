@@ -8,7 +8,7 @@ from typing import Any
 from trialbridge import codecs, rules
 from trialbridge.coded import Coded, Several
 from trialbridge.matching import PRODUCT, Chosen, Matching
-from trialbridge.quantities import Measured, Unit
+from trialbridge.quantities import Measured, Printed, Unit
 from trialbridge.rules import Rule
 from trialbridge.tested import Tested, TestName
 
@@ -88,6 +88,7 @@ _RULES: Mapping[type, Callable[[Any], str]] = {
     rules.Const: lambda rule: f"always {rule.value}",
     rules.OneWay: lambda rule: rule.why,
     Measured: lambda _: "comparator and number as they were written",
+    Printed: lambda rule: f"the {rule.part} of a text that is a number with its unit",
     Unit: lambda _: "the UCUM code as CDISC writes the unit, else the printed unit, else as collected",
     Coded: _coded,
     Tested: lambda rule: f"{_field(rule.field)}: by the study's own codes, by LOINC, then by NCI code",
