@@ -75,7 +75,8 @@ class Manifest:
         records: Dataset -> number of records.
         inputs: The files that were read.
         outputs: The files that were written, without this one and `INPUTS`.
-        terminology: The imported packages of terminology that the run used; none where it is shipped.
+        terminology: The imported package of terminology and the ConceptMaps that the run used; none where it
+            used what is shipped.
         tests: The tests that the run used, and by whose word each is that test.
     """
 
@@ -216,7 +217,8 @@ def sha256_of(path: Path) -> str:
 
 def _packages(study: Study) -> tuple[File, ...]:
     package = package_of(study.ct)
-    return () if package is None else (_file(package.parent, package.name),)
+    maps = tuple(File(name, sha256) for name, sha256 in study.concept_maps.files)
+    return maps if package is None else (_file(package.parent, package.name), *maps)
 
 
 def _file(folder: Path, name: str) -> File:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from trialbridge import crosswalks
 from trialbridge.columns import blank, by_value, flat
+from trialbridge.crosswalks.tables import CODELISTS
 from trialbridge.lexical import legal
 from trialbridge.vocabulary import Vocabulary
 
@@ -192,13 +193,17 @@ class Lookup:
     column: str = "target"
     partial: bool = False
 
-    def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
+    def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:
         """Return the terms; null for a code that the table does not know."""
         table = crosswalks.crosswalk(self.crosswalk)
-        return by_value(
-            column,
-            lambda code: table.find(self.system, code, self.column) or table.find_text(code, self.column),
-        )
+
+        def term(code: str) -> str | None:
+            own = vocabulary.mapped(CODELISTS.get(self.crosswalk, ""), self.system, code)
+            if own is not None and self.column == "target":
+                return own.value or None
+            return table.find(self.system, code, self.column) or table.find_text(code, self.column)
+
+        return by_value(column, term)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the preferred codes."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from trialbridge import crosswalks
 from trialbridge.columns import by_value, by_values, distinct, joined, split
+from trialbridge.crosswalks.tables import CODELISTS
 from trialbridge.decisions import Word
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import NCIT, NCIT_SYSTEMS, Vocabulary
@@ -81,6 +82,9 @@ class Coded:
         return _first_of(texts) if self.verbatim else None
 
     def _of_coding(self, system: str, code: str, vocabulary: Vocabulary) -> str | None:
+        own = vocabulary.mapped(CODELISTS.get(self.crosswalk, self.codelist), system, code)
+        if own is not None:
+            return (own.value if self.column == "target" else dict(own.besides).get(self.column)) or None
         if system in NCIT_SYSTEMS and self.column == "target":
             found = vocabulary.submission_value(self.codelist, code)
             if found:
@@ -200,6 +204,9 @@ class Several:
         decision = vocabulary.decisions.find(Word(*self.decided, system, code, ""))
         if decision is not None:
             return decision.value or None
+        own = vocabulary.mapped(CODELISTS.get(self.crosswalk, ""), system, code)
+        if own is not None:
+            return own.value or None
         return crosswalks.crosswalk(self.crosswalk).find(system, code)
 
     def unknown(self, leaves: Leaves) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from trialbridge import crosswalks
 from trialbridge.codecs import NUMBER
 from trialbridge.columns import TEXT, by_value, distinct
+from trialbridge.concept_maps import UNITS
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import UCUM, Vocabulary
 
@@ -60,10 +61,14 @@ class Unit:
         """The printed unit, and the coded one with its system."""
         return (f"{self.base}.unit", f"{self.base}.code", f"{self.base}.system")
 
-    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the CDISC unit, or the unit as collected where no table knows it."""
         rows, units = units_of(self.base, leaves)
-        words = [_cdisc_unit(code, unit) for code, unit, _ in units]
+        own = [vocabulary.mapped(UNITS, system, code or unit) for code, unit, system in units]
+        words = [
+            (link and link.value) or _cdisc_unit(code, unit)
+            for link, (code, unit, _) in zip(own, units, strict=True)
+        ]
         return cells_of(pa.array(words, TEXT).take(rows), partial=True)  # without one is only the unitless
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule

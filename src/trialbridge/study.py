@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from trialbridge.concept_maps import ConceptMaps, read_concept_maps
 from trialbridge.decisions import Decisions, read_decisions
 from trialbridge.design import Design
 from trialbridge.design_settings import LISTS, design_overrides, design_problems, design_settings
@@ -43,7 +44,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "timepoints": {},
     "epochs": {"tie": str, "before": str},
     "baseline": {},
-    "terminology": {"folder": str, "loinc": str, "loinc_table": str},
+    "terminology": {"folder": str, "conceptmaps": list, "loinc": str, "loinc_table": str},
     "dictionaries": {
         "meddra": str,
         "whodrug": str,
@@ -68,6 +69,7 @@ class Study:
         sdtmig: Version of the implementation guide.
         ct: Date of the controlled terminology, as `sdtm_release` returns it.
         terminology: Folder of imported packages; empty for the user's data folder.
+        concept_maps: The user's own ConceptMaps, which go before the shipped crosswalks.
         units: Unit system of standardised results; ``both`` for LB in SI and LC in conventional units.
         products: Codes, texts and references that name the study product.
         found_products: Further names of it, which the data gives: ResearchStudy.focus, and what refers to it.
@@ -95,6 +97,7 @@ class Study:
     sdtmig: str = "3.4"
     ct: str = DEFAULT_CT
     terminology: str = ""
+    concept_maps: ConceptMaps = field(default_factory=ConceptMaps)
     units: Literal["SI", "conventional", "both"] = "SI"
     products: frozenset[str] = frozenset()
     found_products: frozenset[str] = frozenset()
@@ -137,6 +140,7 @@ class Study:
             self.design.numbers(),
             self.loinc,
             self.sdtmig,
+            self.concept_maps,
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -148,6 +152,7 @@ class Study:
                 words = ", ".join(f"{name} = {value}" for name, value in own.items())
                 found.append((f"code {code}" + (f" of {system}" if system else ""), words))
         found += [(f"standard unit of {test}", unit) for test, unit in self.unit_of.items()]
+        found += [("ConceptMap", f"{name} ({sha256})") for name, sha256 in self.concept_maps.files]
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
         found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
         made = self.decisions
@@ -321,6 +326,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         sdtmig=study.get("sdtmig", "3.4"),
         ct=sdtm_release(study.get("ct", DEFAULT_CT), folder),
         terminology=str(folder or ""),
+        concept_maps=_concept_maps(data, source, sdtm_release(study.get("ct", DEFAULT_CT), folder)),
         units=study.get("units", "SI"),
         products=frozenset(study.get("products", ())),
         usubjid=data.get("subject", {}).get("usubjid", ""),
@@ -338,6 +344,12 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         design=design_settings(data),
         source=source,
     )
+
+
+def _concept_maps(data: Mapping[str, Any], source: str, ct: str) -> ConceptMaps:
+    """Return the ConceptMaps that the settings name, seen from where they lie."""
+    names = data.get("terminology", {}).get("conceptmaps", ())
+    return read_concept_maps([Path(source).parent / str(name) for name in names], ct)
 
 
 def _decisions(name: str, source: str) -> Decisions:

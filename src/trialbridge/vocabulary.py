@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Literal, NamedTuple
 
 from trialbridge import crosswalks
+from trialbridge.concept_maps import ConceptMaps, Link
 from trialbridge.crosswalks import LoincRow
 from trialbridge.crosswalks.earlier_guides import routed
 from trialbridge.decisions import QUALIFIERS, Decision, Decisions
@@ -25,13 +26,14 @@ SNOMED = "http://snomed.info/sct"
 USUBJID = "urn:trialbridge:usubjid"
 """The identifier system of a USUBJID that was given; without one it is made by the study's template."""
 
-Basis = Literal["study", "decision", "cdisc-file", "crosswalk", "nci", ""]
-"""Who says which test a code is: the study's settings, a person's decision, the user's own copy of CDISC's
-LOINC-to-LB file, the shipped crosswalk, or the NCI code itself."""
+Basis = Literal["study", "decision", "concept-map", "cdisc-file", "crosswalk", "nci", ""]
+"""Who says which test a code is: the study's settings, a person's decision, the user's own
+ConceptMap, or copy of CDISC's LOINC-to-LB file, the shipped crosswalk, or the NCI code itself."""
 
 BASES: Mapping[str, str] = {
     "": "the data itself",
     "cdisc-file": "your LOINC-to-LB file",
+    "concept-map": "your ConceptMap",
     "crosswalk": "the shipped LOINC crosswalk",
     "decision": "decisions",
     "nci": "NCI code",
@@ -77,6 +79,7 @@ class Vocabulary:
         visits: What names a planned visit, in lower case -> its number.
         loinc: The user's own LOINC files.
         sdtmig: Version of the implementation guide, by which the domain of a test is.
+        maps: The user's own ConceptMaps.
     """
 
     ct: str = DEFAULT_CT
@@ -90,6 +93,7 @@ class Vocabulary:
     visits: Mapping[str, str] = field(default_factory=dict)
     loinc: LoincFiles = field(default_factory=LoincFiles)
     sdtmig: str = "3.4"
+    maps: ConceptMaps = field(default_factory=ConceptMaps)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
@@ -119,8 +123,8 @@ class Vocabulary:
     def test(self, codings: Sequence[tuple[str, str]], text: str = "", display: str = "") -> Test | None:
         """Return what a test is in SDTM; null where nobody knows.
 
-        The study's own word comes first, then what people decided, then the user's own LOINC-to-LB file,
-        then the shipped crosswalk.
+        The study's own word comes first, then what people decided, then the user's own ConceptMaps and
+        LOINC-to-LB file, then the shipped crosswalk.
 
         Args:
             codings: System and code of each coding.
@@ -134,8 +138,22 @@ class Vocabulary:
                 return (known or Test("", ""))._replace(**own, basis="study")
         if decided := self.decisions.of_test(codings, text or display):
             return self._decided(decided)
+        for system, code in codings:
+            if (linked := self.maps.test(system, code)) and linked[1].value:
+                return self._linked(*linked)
         return next(
             (test for system, code in codings if system == LOINC and (test := self._loinc(code))), None
+        )
+
+    def mapped(self, of: str, system: str, code: str) -> Link | None:
+        """Return what the user's own ConceptMaps say of a code, for a codelist; null where nothing."""
+        return self.maps.find(of, system, code)
+
+    def _linked(self, name: str, link: Link) -> Test:
+        known = self._loinc(link.code) if link.system == LOINC else None
+        besides = {field: value for field, value in link.besides if field in Test._fields}
+        return (known or Test("", ""))._replace(
+            domain=name[:2], testcd=link.value, basis="concept-map", **besides
         )
 
     def _decided(self, decision: Decision) -> Test | None:
