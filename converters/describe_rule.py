@@ -91,7 +91,7 @@ _RULES: Mapping[type, Callable[[Any], str]] = {
     Printed: lambda rule: f"the {rule.part} of a text that is a number with its unit",
     Unit: lambda _: "the UCUM code as CDISC writes the unit, else the printed unit, else as collected",
     Coded: _coded,
-    Tested: lambda rule: f"{_field(rule.field)}: by the study's own codes, by LOINC, then by NCI code",
+    Tested: lambda rule: f"{_field(rule.field)}: by the study's own codes, decisions, LOINC, then NCI code",
     TestName: lambda _: "the name that the terminology pairs with the test code, else the printed name",
     Matching: _matching,
     rules.Read: lambda rule: describe(rule.rule),

@@ -239,14 +239,15 @@ class _Witness:
             cell.gives = cell.value
         elif row["how"] in {"read", "extension"}:
             chosen = alternatives(rule)[row["alternative"]] if row["how"] == "read" else None
-            cell.rule = describe(chosen) if chosen else "the extension that carries what no element holds"
+            cell.rule = "the extension that carries what no element holds"
+            if chosen:
+                cell.rule = "; here ".join(filter(None, (describe(chosen), self._said_by(chosen))))
             cell.alternative = (
                 f"{row['alternative'] + 1} of {row['alternatives']}"
                 if chosen and row["alternatives"] > 1
                 else ""
             )
             cell.found = list(self._found(row["paths"]))
-            cell.note = self._said_by(chosen)
             cell.gives = (
                 (self._given(chosen) or "") if chosen else next((value for _, value in cell.found), "")
             )

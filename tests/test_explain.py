@@ -314,3 +314,8 @@ def test_the_extension_is_named_where_it_gave_the_value(tmp_path: Path) -> None:
     cell = _cell(explain(tmp_path / "out", "AE", "1", "AESEV"))
     assert (cell.value, cell.how) == ("LIFE THREATENING", "extension")
     assert cell.found == [("AdverseEvent.extension[0].extension[0].valueString", "LIFE THREATENING")]
+
+
+def test_a_test_says_by_whose_word_it_is_that_test(run: Path) -> None:
+    cell = _cell(explain(run, "LB", "TB-001-001 1", "LBTESTCD"))
+    assert cell.rule.endswith("here by the shipped LOINC crosswalk")
