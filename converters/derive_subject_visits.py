@@ -145,6 +145,7 @@ def _named(table: pa.Table, number: np.ndarray, by: np.ndarray, planned: Planned
         pa.string(),
     )
     described = pc.coalesce(texts(table, "SVUPDES"), pc.if_else(unplanned, called, None))
+    described = pc.if_else(rows.is_valid(), None, described)
     table = with_column(table, "VISITNUM", known)
     table = with_column(table, "VISIT", pc.coalesce(planned.name.take(rows), made, called))
     table = with_column(table, "VISITDY", planned.day.take(rows))

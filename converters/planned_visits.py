@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from trialbridge.columns import flat
 from trialbridge.context import Context
 from trialbridge.converters.derive_columns import reference_times, texts
-from trialbridge.design import Design, windows
+from trialbridge.design import Design, overlaps, windows
+from trialbridge.findings import Finding, Severity
 from trialbridge.timing import Mask, Numbers, Precision, Times
 
 NONE = -1
@@ -85,6 +86,21 @@ def planned_visits(design: Design, domain: str = "") -> PlannedVisits:
     number = visits["VISITNUM"].to_numpy(zero_copy_only=False)
     name, day, arm = (flat(visits[column]) for column in ("VISIT", "VISITDY", "ARMCD"))
     return PlannedVisits(number, name, day, arm, first, last)
+
+
+def overlap_findings(design: Design) -> list[Finding]:
+    """Return a finding for each pair of visits whose windows share a day: what lies there has no visit."""
+    return [
+        Finding(
+            Severity.WARNING,
+            "visit-windows-overlap",
+            f"The windows of {one} and {other} share study day {day}: what lies in both has no visit",
+            "TV",
+            "VISITNUM",
+            value=f"{one}, {other}",
+        )
+        for one, other, day in overlaps(design.visits)
+    ]
 
 
 def elapsed_days(table: pa.Table, times: Times, context: Context) -> tuple[Numbers, Mask]:
