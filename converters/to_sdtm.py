@@ -33,6 +33,7 @@ from trialbridge.converters.judge_decisions import judged
 from trialbridge.converters.leaves import Rowset
 from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_drawn, note_records
 from trialbridge.converters.panels import with_panels
+from trialbridge.converters.planned_visits import overlap_findings
 from trialbridge.converters.provenance import provenance
 from trialbridge.converters.read_fhir import sources
 from trialbridge.converters.restore import restored_conversion
@@ -108,6 +109,7 @@ def _plan(run: Run, staged: Staged, identities: Identities) -> Plan:
         subjects = subjects_of(declarations("DM")[0], staged, identities, run.study)
         run.findings += subjects.findings
         run.study = _with_products(run.study, staged)
+    run.findings += overlap_findings(run.study.design)
     with run.step("route"):
         rowsets = _routed(run, staged, identities, subjects)
     return Plan(run.study, staged, identities, subjects, rowsets)
