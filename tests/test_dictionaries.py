@@ -20,6 +20,7 @@ from trialbridge.distribution import Distribution
 from trialbridge.encoded import Encoded, decoded_by, meddra_variables, offered
 from trialbridge.errors import ConfigurationError
 from trialbridge.meddra import Meddra, read_meddra
+from trialbridge.model import Dataset
 from trialbridge.registry import declarations
 from trialbridge.snomed import read_snomed
 from trialbridge.study import Study, study_of
@@ -165,7 +166,12 @@ def convert(
 
 
 def event_of(conversion: Conversion) -> dict[str, Any]:
-    return next(one for one in conversion.datasets if one.name == "AE").table.to_pylist()[0]
+    records: list[dict[str, Any]] = _dataset(conversion, "AE").table.to_pylist()
+    return records[0]
+
+
+def _dataset(conversion: Conversion, name: str) -> Dataset:
+    return next(one for one in conversion.datasets if one.name == name)
 
 
 def coded(code: str, **more: str) -> dict[str, Any]:
