@@ -165,7 +165,8 @@ class LoincFiles:
 
     def overrides(self) -> list[tuple[str, str]]:
         """Return each file and its hash, for the report."""
-        said = {"LOINC-to-LB file": f"{self.mapping} {self.sha256}".strip(), "LOINC table": self.table}
+        named = self.without_place()
+        said = {"LOINC-to-LB file": f"{named.mapping} {self.sha256}".strip(), "LOINC table": named.table}
         return [(name, value) for name, value in said.items() if value]
 
     def _hash(self) -> str:
