@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import by_value, joined, split
+from trialbridge.columns import by_value, by_values, joined, split
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
+from trialbridge.converters.products import PRODUCT_PATHS, products
 from trialbridge.converters.stage import Staged, column, has_any
+from trialbridge.crosswalks import crosswalk
 from trialbridge.mapping import Domain
 from trialbridge.registry import DOMAINS, declarations
-from trialbridge.tested import tests_of
+from trialbridge.tested import Tested, tests_of
 from trialbridge.vocabulary import Vocabulary
 
 CATEGORIES = {
@@ -31,9 +32,8 @@ CATEGORIES = {
 NO_CODE = "no table says which SDTM test this is"
 NO_DOMAIN = "neither its code nor its category says which domain this Observation belongs to"
 NOT_WANTED = "no domain takes a resource of this kind"
+OTHER_DISPENSED = "not the study product, and that a drug was dispensed does not say that it was taken"
 NO_VALUE = "it has no value and gives no reason for its absence"
-MEDICATION_ABSENT = "its Medication is not in the input: nothing says whether it is the study product"
-PRODUCT_UNKNOWN = "the study product is not known: name it under [study] products in the study configuration"
 REPEATED = "repeats an answer of the QuestionnaireResponse that it was derived from"
 
 
@@ -209,10 +209,24 @@ def _domains(leaves: StagedLeaves, vocabulary: Vocabulary) -> tuple[np.ndarray, 
     """Return the domain of each record, and whether its test is known: by its code, else by its category."""
     indices, tests = tests_of("$this.code", leaves, vocabulary)
     by_code = np.array([test.domain if test else "" for test in tests], object)[indices.to_numpy()]
+    by_code = np.where(by_code == "", _substances(leaves), by_code)
     by_category = pc.fill_null(by_value(joined(leaves("category[*].coding[*].code")), _category), "")
     category = by_category.to_numpy(zero_copy_only=False)
     named = by_code != ""
     return np.where(named, by_code, category).astype(object), np.where(named, True, False)  # noqa: FBT003 -- values
+
+
+def _substances(leaves: StagedLeaves) -> np.ndarray:
+    """Return SU where the code or the text asks for the use of a substance."""
+    table = crosswalk("substance")
+
+    def known(systems: str, codes: str, text: str) -> str:
+        pairs = zip(split(systems), split(codes), strict=False)
+        coded = any(table.find(system, code) for system, code in pairs if code)
+        return "SU" if coded or (text and table.find_text(text)) else ""
+
+    columns = [joined(leaves(path)) for path in Tested("$this.code", "testcd").paths]
+    return np.asarray(by_values(columns, known).to_numpy(zero_copy_only=False))
 
 
 def _category(codes: str) -> str:
@@ -275,61 +289,42 @@ def _administrations(
     """The study product is exposure, every other drug that is known to be another is concomitant."""
     domain = next(one for one in found if one.code == "EX")
     concomitant = next(one for one in found if one.code == "CM")
-    leaves = StagedLeaves(domain, staged, identities, _whole(live))
-    names = [joined(leaves(path)) for path in PRODUCT_PATHS]
-    given = np.zeros(len(live), bool)
-    for one in names:
-        given |= pc.fill_null(by_value(one, _named(vocabulary)), "").to_numpy(zero_copy_only=False) == "Y"
-    _, rows = leaves.joined("medication")
-    silent = leaves("medicationReference.reference").is_valid().to_numpy(zero_copy_only=False)
-    silent &= rows.is_null().to_numpy(zero_copy_only=False)
-    for path in SAID_OF_THE_MEDICATION:
-        silent &= joined(leaves(path)).is_null().to_numpy(zero_copy_only=False)
-    other = ~given & ~silent if vocabulary.products else np.zeros(len(live), bool)
-    lost = zip(live[~given & ~other], silent[~given & ~other], strict=True)
+    given, other, reasons = products(domain, live, staged, identities, vocabulary)
     return Routed(
-        rowsets=[(domain, _whole(live[given])), (concomitant, _whole(live[other]))],
-        reasons={int(row): MEDICATION_ABSENT if unknown else PRODUCT_UNKNOWN for row, unknown in lost},
+        rowsets=[(domain, _whole(live[given])), (concomitant, _whole(live[other]))], reasons=reasons
     )
 
 
-SAID_OF_THE_MEDICATION = (
-    "medicationCodeableConcept.coding[*].code",
-    "medicationCodeableConcept.text",
-    "medicationReference.display",
-)
+def _dispensings(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    """Only the study product is accounted for."""
+    given, other, reasons = products(found[0], live, staged, identities, vocabulary)
+    reasons |= dict.fromkeys(live[other].tolist(), OTHER_DISPENSED)
+    return Routed(rowsets=[(found[0], _whole(live[given]))], reasons=reasons)
 
 
-PRODUCT_PATHS = (
-    "medicationCodeableConcept.coding[*].code",
-    "medicationCodeableConcept.coding[*].display",
-    "medicationCodeableConcept.text",
-    "medicationReference.reference",
-    "medicationReference.display",
-    "medication->code.coding[*].code",
-    "medication->code.coding[*].display",
-    "medication->code.text",
-    "medication->identifier[*].value",
-    "medication->id",
-)
-
-
-def _named(vocabulary: Vocabulary) -> Callable[[str], str | None]:
-    @cache
-    def named(text: str) -> str | None:
-        return (
-            "Y"
-            if vocabulary.is_product(*split(text), *(one.rpartition("/")[2] for one in split(text)))
-            else None
-        )
-
-    return named
+def _encounters(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    """An encounter that something ordered is a visit of the study, and no stay of its own."""
+    routed = _each(found, live, staged, identities, vocabulary)
+    table = staged.table("Encounter")
+    assert table is not None  # noqa: S101 -- its resources are routed
+    ordered = column(table, "basedOn[].reference").is_valid().to_numpy(zero_copy_only=False)
+    for place, (domain, rowset) in enumerate(routed.rowsets):
+        if domain.code == "HO":
+            own = ~ordered[rowset.base.to_numpy()]
+            routed.rowsets[place] = (domain, rowset.take(pa.array(np.flatnonzero(own))))
+    return routed
 
 
 Route = Callable[[list[Domain], np.ndarray, Staged, Identities, Vocabulary], Routed]
 
 ROUTES: Mapping[str, Route] = {
     "Condition": _conditions,
+    "Encounter": _encounters,
+    "MedicationDispense": _dispensings,
     "ResearchSubject": _each,
     "MedicationAdministration": _administrations,
     "Observation": _observations,
@@ -337,7 +332,9 @@ ROUTES: Mapping[str, Route] = {
 
 PATHS: Mapping[str, tuple[str, ...]] = {
     "Observation": ("category[*].coding[*].code", "hasMember[*].reference", "derivedFrom[*].reference"),
+    "Encounter": ("basedOn[].reference",),
     "MedicationAdministration": tuple(path for path in PRODUCT_PATHS if "->" not in path),
+    "MedicationDispense": tuple(path for path in PRODUCT_PATHS if "->" not in path),
     "Medication": ("code.coding[*].code", "code.coding[*].display", "code.text", "identifier[*].value", "id"),
     "ResearchStudy": (
         "title",

@@ -11,8 +11,8 @@ from trialbridge.mapping import Domain
 from trialbridge.paths import parse
 
 DOMAINS: tuple[str, ...] = (
-    *("DM", "AE", "CM", "DS", "EX", "MH", "PR"),
-    *("CP", "CV", "DD", "EG", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
+    *("DM", "AE", "CM", "DS", "EX", "HO", "MH", "PR", "SU"),
+    *("CP", "CV", "DA", "DD", "EG", "IE", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
 )
 """The domains that have a mapping."""
 

@@ -93,6 +93,12 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "period": "actualPeriod",
         "class": "class[].coding[]",
         "reasonCode[]": "reason[].value[].concept",
+        "reasonReference[]": "reason[].value[].reference",
+        "hospitalization": "admission",
+    },
+    "MedicationDispense": {
+        "medicationCodeableConcept": "medication.concept",
+        "medicationReference": "medication.reference",
     },
     "Medication": {"form": "doseForm"},
     "QuestionnaireResponse": {"identifier": "identifier[]"},

@@ -21,7 +21,12 @@ from trialbridge.standards import codelist, ig_variables
 from trialbridge.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary()
-NAMES = [f"{domain.code}-{domain.source}" for domain in all_declarations()]
+PLAIN_NAMES = [f"{domain.code}-{domain.source}" for domain in all_declarations()]
+NAMES = [
+    name if PLAIN_NAMES.index(name) == place else f"{name}-{PLAIN_NAMES[:place].count(name) + 1}"
+    for place, name in enumerate(PLAIN_NAMES)
+]
+"""One name each, for a domain may have several declarations of one type."""
 SUBJECTS = ["S-1", "S-2"]
 HOSTILE = st.sampled_from(
     [
