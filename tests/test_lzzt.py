@@ -61,7 +61,9 @@ def pairs(sides: dict[str, tuple[list[Row], list[Row]]]) -> dict[str, list[Any]]
     return {domain: tool.match_findings(domain, *sides[domain]).pairs for domain in FINDINGS_DOMAINS}
 
 
-@pytest.mark.parametrize(("domain", "records"), [("LB", 1503), ("VS", 798), ("AE", 23), ("DM", 8)])
+@pytest.mark.parametrize(
+    ("domain", "records"), [("LB", 1503), ("VS", 798), ("AE", 23), ("CM", 228), ("DM", 8), ("MH", 104)]
+)
 def test_every_record_of_the_pilot_is_there(
     sides: dict[str, tuple[list[Row], list[Row]]], domain: str, records: int
 ) -> None:
@@ -133,6 +135,28 @@ def test_adverse_events_match_on_all_that_the_bundles_hold(
     assert not found.only_ours
     names = ("AETERM", "AESEV", "AESER", "AEREL", "AEOUT", "AESTDTC")
     assert all(ours[name] == pilot[name] for ours, pilot in found.pairs for name in names)
+
+
+def test_medications_match_on_name_and_dates(sides: dict[str, tuple[list[Row], list[Row]]]) -> None:
+    """Three differ: the bundles have a hyphen where the pilot has a comma."""
+    found = tool.match_medications(*sides["CM"])
+    assert len(found.pairs) == 225
+    assert {row["CMTRT"] for row in found.only_ours} == {"HYDROCORTISONE- TOPICAL"}
+    assert {row["CMTRT"] for row in found.only_pilot} == {"HYDROCORTISONE, TOPICAL"}
+    dates = ("USUBJID", "CMSTDTC", "CMENDTC")
+    ours, pilot = (Counter(tuple(row[name] for name in dates) for row in side) for side in sides["CM"])
+    assert ours == pilot
+
+
+def test_conditions_match_on_term_and_dates(sides: dict[str, tuple[list[Row], list[Row]]]) -> None:
+    """The pilot's MHTERM is masked; the name of the condition in the bundles is its MHDECOD."""
+    found = tool.match_history(*sides["MH"])
+    assert len(found.pairs) == 104
+    assert not found.only_ours
+    assert not found.only_pilot
+    decoded = [pair for pair in found.pairs if pair.pilot["MHDECOD"]]
+    assert len(decoded) > 90
+    assert all(ours["MHTERM"].upper() == pilot["MHDECOD"] for ours, pilot in decoded)
 
 
 def test_demographics_are_the_pilots(sides: dict[str, tuple[list[Row], list[Row]]]) -> None:

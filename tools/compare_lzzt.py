@@ -34,7 +34,9 @@ ORIGINAL = "data/sdtm/cdiscpilot01_original/cdiscpilot01_original_sdtm.zip"
 MEMBERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "DM": (UPDATED, ("dm.xpt",)),
     "AE": (ORIGINAL, ("ae.xpt",)),
+    "CM": (UPDATED, ("cm.xpt",)),
     "LB": (UPDATED, ("lbch.xpt", "lbhe.xpt", "lbur.xpt")),
+    "MH": (UPDATED, ("mh.xpt",)),
     "VS": (UPDATED, ("vs.xpt",)),
 }
 """Domain -> the archive and the datasets in it; the updated pilot has its LB in parts."""
@@ -116,6 +118,28 @@ def match_events(ours: Iterable[Row], pilot: Iterable[Row]) -> Matched:
     return matched(ours, pilot, lambda row: tuple(row[name] for name in names), lambda row: row["AESEQ"])
 
 
+def match_medications(ours: Iterable[Row], pilot: Iterable[Row]) -> Matched:
+    """Return the medications matched on subject, name, start and end.
+
+    Records of equal content are told apart by their order alone: the pilot repeats one at each visit.
+    """
+    names = ("USUBJID", "CMTRT", "CMSTDTC", "CMENDTC")
+    return matched(ours, pilot, lambda row: tuple(row[name] for name in names), lambda row: row["CMSEQ"])
+
+
+def match_history(ours: Iterable[Row], pilot: Iterable[Row]) -> Matched:
+    """Return the conditions matched on subject, term, start and day of record.
+
+    The pilot's MHTERM is masked; what its MHDECOD says, the bundles say as the name of the condition.
+    """
+
+    def key(row: Row) -> tuple[object, ...]:
+        term = row.get("MHDECOD") or row["MHTERM"]
+        return (row["USUBJID"], term.upper(), row["MHSTDTC"], row["MHDTC"])
+
+    return matched(ours, pilot, key, lambda row: row["MHSEQ"])
+
+
 def matched(
     ours: Iterable[Row],
     pilot: Iterable[Row],
@@ -182,8 +206,8 @@ def _head() -> Iterator[str]:
     yield "# LZZT: the bundles' SDTM and the pilot's own"
     yield ""
     yield "The CDISC pilot study exists as SDTM, and eight of its subjects as FHIR R4 bundles that others"
-    yield "made of it. This page compares what trialbridge makes of the bundles with the pilot's SDTM: LB,"
-    yield "VS and DM with the updated pilot, AE with the original one. Every difference is here."
+    yield "made of it. This page compares what trialbridge makes of the bundles with the pilot's SDTM: CM,"
+    yield "DM, LB, MH and VS with the updated pilot, AE with the original one. Every difference is here."
     yield ""
     yield "## Settings"
     yield ""
@@ -199,6 +223,8 @@ def _all(conversion: Conversion, reference: Path) -> Iterator[str]:
     }
     found = {domain: match_findings(domain, *sides[domain]) for domain in ("LB", "VS")}
     found["AE"] = match_events(*sides["AE"])
+    found["CM"] = match_medications(*sides["CM"])
+    found["MH"] = match_history(*sides["MH"])
     yield from ("", "## Records", "")
     yield from _table(
         ("Domain", "Bundles", "Pilot", "Matched", "Only in one"),
@@ -209,7 +235,9 @@ def _all(conversion: Conversion, reference: Path) -> Iterator[str]:
     )
     yield ""
     yield "LB and VS are matched on subject, --TESTCD, --DTC to the minute, and --ORRES as a number; AE is"
-    yield "matched on subject, AETERM, AESTDTC, AESEV and AEOUT."
+    yield "matched on subject, AETERM, AESTDTC, AESEV and AEOUT; CM on subject, CMTRT, CMSTDTC and CMENDTC;"
+    yield "MH on subject, MHSTDTC, MHDTC, and our MHTERM with the pilot's MHDECOD, for its MHTERM is masked."
+    yield from _unmatched(found["CM"], ("CMTRT", "CMSTDTC"))
     yield from _units(found)
     yield from _standard_results(found)
     yield from _ranges(found["LB"].pairs)
@@ -217,6 +245,13 @@ def _all(conversion: Conversion, reference: Path) -> Iterator[str]:
     yield from _demographics(*sides["DM"])
     yield from _findings(conversion)
     yield from _texts(found)
+
+
+def _unmatched(found: Matched, names: Sequence[str]) -> Iterator[str]:
+    yield from ("", "In one only:", "")
+    sides = (("bundles", found.only_ours), ("pilot", found.only_pilot))
+    rows = Counter((side, *(row[name] for name in names)) for side, only in sides for row in only)
+    yield from _table(("Side", *names, "Records"), [(*key, count) for key, count in sorted(rows.items())])
 
 
 def _units(found: Mapping[str, Matched]) -> Iterator[str]:
@@ -283,6 +318,8 @@ COMPARED: Mapping[str, tuple[str, ...]] = {
     "LB": ("LBTESTCD", "LBTEST", "LBCAT", "LBNRIND", "LBDY"),
     "VS": ("VSTESTCD", "VSTEST", "VSPOS", "VSLOC", "VSDY"),
     "AE": ("AETERM", "AESEV", "AESER", "AEREL", "AEOUT", "AESTDTC", "AEENDTC", "AESTDY"),
+    "CM": ("CMTRT", "CMDOSE", "CMDOSU", "CMDOSFRQ", "CMROUTE", "CMSTDTC", "CMENDTC"),
+    "MH": ("MHDTC", "MHSTDTC"),
 }
 
 
@@ -301,7 +338,7 @@ def _of_variable(domain: str, name: str, pairs: Pairs) -> list[tuple[object, ...
     days = name.endswith("DY")
     for ours, pilot in pairs:
         if ours.get(name) != pilot.get(name):
-            of = ours["USUBJID"] if days or domain == "AE" else ours[f"{domain}TESTCD"]
+            of = ours["USUBJID"] if days or f"{domain}TESTCD" not in ours else ours[f"{domain}TESTCD"]
             values = ("counted from RFSTDTC", "") if days else (_cell(ours.get(name)), _cell(pilot.get(name)))
             counted[of, *values] += 1
     return [(name, *key, count) for key, count in sorted(counted.items())] or [(name, "all equal", "", "", 0)]
