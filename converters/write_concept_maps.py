@@ -13,7 +13,7 @@ from trialbridge.concept_maps import CODELIST_URI, OF_CODELIST, UNITS, VARIABLE_
 from trialbridge.converters.whole_file import whole_file
 from trialbridge.crosswalks.tables import CODELISTS, NCIT, Row, crosswalk
 from trialbridge.errors import ConfigurationError
-from trialbridge.standards import DEFAULT_CT, codelist
+from trialbridge.standards import DEFAULT_CT, codelist, governing
 
 LOINC = "http://loinc.org"
 LOINC_NOTICE = (
@@ -139,7 +139,9 @@ def _element(code: str, targets: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _list_of(name: str, target: str, row: Row) -> str:
     if name == "loinc":
-        return f"{row['domain']}TESTCD"
+        variable = f"{row['domain']}TESTCD"
+        lists = (code for code in governing(variable) if row["testcd"] in codelist(code))
+        return next((codelist(code).submission_value for code in lists), variable)
     return row.get("codelist", "") or target
 
 

@@ -11,14 +11,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from trialbridge.crosswalks.tables import CODELISTS, canonical
 from trialbridge.errors import ConfigurationError
 from trialbridge.findings import Finding, Severity
-from trialbridge.standards import Codelist, codelist, codelists
+from trialbridge.standards import Codelist, codelist, codelists, governing
 
 CODELIST_URI = "urn:trialbridge:codelist:"
 """Names a codelist by its submission value, as the target of a ConceptMap."""
@@ -30,8 +30,9 @@ VARIABLE_URI = "urn:trialbridge:sdtm:"
 """Names a variable that a target says something of besides, such as ``LBSPEC``."""
 
 UNITS = "UNIT"
-TESTS = ("LBTESTCD", "VSTESTCD", "EGTESTCD", "ISTESTCD", "MBTESTCD", "CPTESTCD")
-_USED = (*dict.fromkeys(CODELISTS.values()), UNITS, *TESTS)
+TESTS = tuple(f"{name}TESTCD" for name in ["LB", "VS", "EG", "IS", "MB", "CP", "CV", "QS", "RS", "FT"])
+"""The variables whose codelists make a code a test; the first that has a codelist counts."""
+_USED = (*dict.fromkeys(CODELISTS.values()), UNITS, *TESTS[:7])
 _SAME = frozenset({"equal", "equivalent"})
 _BROADER = frozenset({"wider", "subsumes", "source-is-narrower-than-target"})
 _NONE = frozenset({"unmatched", "disjoint", "not-related-to"})
@@ -50,6 +51,7 @@ class Link(NamedTuple):
         relation: As the map says it, such as ``equivalent`` or ``source-is-narrower-than-target``.
         source: Name of the file.
         besides: What the target says of other variables: the variable without its prefix, and the value.
+        variable: The variable of a test, such as ``LBTESTCD``; empty where the codelist is of no tests.
     """
 
     codelist: str
@@ -59,6 +61,7 @@ class Link(NamedTuple):
     relation: str
     source: str
     besides: tuple[tuple[str, str], ...] = ()
+    variable: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,10 @@ class ConceptMaps:
             self._uses[found] = self._uses.get(found, 0) + 1
         return found
 
-    def test(self, system: str, code: str) -> tuple[str, Link] | None:
-        """Return the row that makes a code a test, with the codelist of the test, such as LBTESTCD."""
-        found = ((name, self.find(name, system, code)) for name in TESTS)
-        return next(((name, link) for name, link in found if link), None)
+    def test(self, system: str, code: str) -> Link | None:
+        """Return the row that makes a code a test, and note that it was used; None where there is none."""
+        found = self._tests.get((canonical(system), code)) if self.links else None
+        return self.find(found.codelist, system, code) if found else None
 
     def findings(self) -> list[Finding]:
         """Return a notice for each row used since this was last asked, and for each that was passed over."""
@@ -111,12 +114,24 @@ class ConceptMaps:
         return {}
 
     @cached_property
+    def _tests(self) -> Mapping[tuple[str, str], Link]:
+        links = (link for link in reversed(self.links) if link.variable and link.value)
+        return {(canonical(link.system), link.code): link for link in links}
+
+    @cached_property
     def _rows(self) -> Mapping[tuple[str, str, str], Link]:
         found: dict[tuple[str, str, str], Link] = {}
         for link in self.links:
             found.setdefault((link.codelist, canonical(link.system), link.code), link)
         names = {facts.code: facts.submission_value for facts in codelists()}
-        return found | {(names.get(of, of), *place): link for (of, *place), link in found.items()}  # type: ignore[misc]
+        named = {(names.get(of, of), system, code): link for (of, system, code), link in found.items()}
+        return found | named
+
+
+@cache
+def _variable(of: str, ct: str) -> str:
+    """Return the variable of tests that a codelist governs; empty where it governs none."""
+    return next((name for name in TESTS if of in governing(name, ct)), "")
 
 
 def _sentence(link: Link) -> str:
@@ -148,7 +163,11 @@ def read_concept_maps(paths: Sequence[Path], ct: str) -> ConceptMaps:
         for one in _maps(path, found):
             for group in one.get("group", ()):
                 made = _group(path.name, one, group, ct)
-                links += (item for item in made if isinstance(item, Link))
+                links += (
+                    item._replace(variable=_variable(item.codelist, ct))
+                    for item in made
+                    if isinstance(item, Link)
+                )
                 passed += (item for item in made if isinstance(item, str))
     return ConceptMaps(tuple(links), tuple(passed), tuple(files))
 

@@ -139,8 +139,8 @@ class Vocabulary:
         if decided := self.decisions.of_test(codings, text or display):
             return self._decided(decided)
         for system, code in codings:
-            if (linked := self.maps.test(system, code)) and linked[1].value:
-                return self._linked(*linked)
+            if linked := self.maps.test(system, code):
+                return self._linked(linked)
         return next(
             (test for system, code in codings if system == LOINC and (test := self._loinc(code))), None
         )
@@ -149,11 +149,11 @@ class Vocabulary:
         """Return what the user's own ConceptMaps say of a code, for a codelist; null where nothing."""
         return self.maps.find(of, system, code)
 
-    def _linked(self, name: str, link: Link) -> Test:
+    def _linked(self, link: Link) -> Test:
         known = self._loinc(link.code) if link.system == LOINC else None
         besides = {field: value for field, value in link.besides if field in Test._fields}
         return (known or Test("", ""))._replace(
-            domain=name[:2], testcd=link.value, basis="concept-map", **besides
+            domain=link.variable[:2], testcd=link.value, basis="concept-map", **besides
         )
 
     def _decided(self, decision: Decision) -> Test | None:

@@ -1,4 +1,4 @@
-"""``trialbridge terminology``: import, list, lookup, diff."""
+"""``trialbridge terminology``: import, list, lookup, diff, conceptmap."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ NOTHING = 1
 """Exit code where nothing was found, or where two releases differ."""
 
 SHOWN = 20
+WIDEST = 60
 
 terminology_app = typer.Typer(
     help="Controlled terminology: your own releases, their terms, and what a new release changes.",
@@ -98,6 +99,8 @@ def terminology_lookup(
     of = release(ct or DEFAULT_CT, terminology)
     hits = lookup(text, of, codelist) or parts(text, of, codelist)
     _show([_hit(hit) for hit in (hits if json else hits[:SHOWN])], json=json)
+    if not hits and not json:
+        typer.echo(f"{text!r} names no term of {codelist or 'any codelist'} in {of}, and is part of no name")
     if not json and len(hits) > SHOWN:
         typer.echo(f"... and {len(hits) - SHOWN} more; --json shows them all")
     raise Done(0 if hits else NOTHING)
@@ -126,6 +129,19 @@ def terminology_diff(
     if not json:
         typer.echo(f"{len(found)} changes from {old} to {new}" + (" in what is used" if run else ""))
     raise Done(NOTHING if found else 0)
+
+
+@terminology_app.command("conceptmap")
+def terminology_conceptmap(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")],
+    name: Annotated[str, typer.Argument(help="One crosswalk, such as specimen; all without it.")] = "",
+    json: Json = False,
+) -> None:
+    """Write the shipped crosswalks as FHIR ConceptMaps (R4), one file each."""
+    from trialbridge.converters.write_concept_maps import table_names, write_concept_maps
+
+    written = write_concept_maps([name] if name else table_names(), out)
+    _show([{"file": str(path)} for path in written], json=json)
 
 
 def _changes_in_use(run: Path, old: str, new: str) -> Sequence[Change]:
@@ -192,9 +208,7 @@ def _show(rows: Sequence[dict[str, Any]], *, json: bool) -> None:
         from json import dumps
 
         sys.stdout.write(dumps(rows, ensure_ascii=False, indent=2) + "\n")
-    elif not rows:
-        typer.echo("nothing")
-    else:
+    elif rows:
         table = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
         widths = [max(len(row[number]) for row in table) for number in range(len(table[0]))]
         for row in table:
@@ -203,4 +217,5 @@ def _show(rows: Sequence[dict[str, Any]], *, json: bool) -> None:
 
 
 def _cell(value: object) -> str:
-    return {True: "Y", False: "N"}[value] if isinstance(value, bool) else str(value)
+    text = {True: "Y", False: "N"}[value] if isinstance(value, bool) else str(value)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
