@@ -129,7 +129,7 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
     """Return status -> number of resources, after proving that the ledger accounts for all of them.
 
     Each resource has one of the three statuses, each that is not mapped has its reason, and each record came
-    from a resource that the ledger calls mapped.
+    from a resource that the ledger calls mapped, or is derived from others and from no resource.
 
     Raises:
         WriteError: It does not balance, which is a fault of this package and never of the data.
@@ -145,7 +145,8 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
         raise WriteError("LEDGER", "status", problem, wrong + 1)
     mapped = _places(table.filter(pc.equal(table["status"], "mapped")))
     for code, pointers in conversion.provenance.items():
-        absent = pc.index(pc.is_in(_places(pointers), mapped), False).as_py()
+        derived = pointers["source"].combine_chunks().is_null()
+        absent = pc.index(pc.or_(derived, pc.is_in(_places(pointers), mapped)), False).as_py()
         if absent >= 0:
             raise WriteError(
                 code, "", f"the record came from a resource that is not mapped {_FAULT}", absent + 1
