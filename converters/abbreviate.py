@@ -11,7 +11,7 @@ SHORTEST = 3
 LONGEST = 9
 """Letters that an abbreviation has at most."""
 
-_BEGINS, _LEAVES_OUT, _LETTERS = 0.85, 0.55, 0.6
+_BEGINS, _BEGINS_WITH_TWO, _LEAVES_OUT, _LETTERS = 0.85, 0.65, 0.55, 0.6
 
 
 @cache
@@ -26,7 +26,7 @@ def same_word(one: str, other: str) -> float:
         return 1.0
     short, long = sorted((one, other), key=len)
     if len(short) > 1 and long.startswith(short) and not short.isdigit():
-        return _BEGINS
+        return _BEGINS if len(short) >= SHORTEST else _BEGINS_WITH_TWO
     if any(character.isdigit() for character in short):
         return 0.0
     shared = len(_groups(one) & _groups(other)) * 2 / (len(_groups(one)) + len(_groups(other)))

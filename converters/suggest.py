@@ -131,7 +131,10 @@ def _titled(asked: Asked, name: Name, ct: str) -> Name:
 
 def _rest(asked: Asked, ct: str, good: Sequence[Suggestion]) -> list[Suggestion]:
     """Return what else a codelist has that is so short that a person may look at all of it."""
-    terms = {one.value: one for one in names_of(asked.domain, asked.variable, ct).all}
+    terms: dict[str, Name] = {}
+    for one in names_of(asked.domain, asked.variable, ct).all:
+        if terms.setdefault(one.value, one).name == one.value:
+            terms[one.value] = one  # the first name that says more than the value
     if len(terms) > MOST:
         return []
     why = f"one of the {len(terms)} terms of the list"

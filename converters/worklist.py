@@ -12,6 +12,7 @@ import xlsxwriter
 
 from trialbridge.conversion import Conversion
 from trialbridge.converters.suggest import MOST, Asked, Suggestion, suggest
+from trialbridge.decisions import LEAVE
 from trialbridge.findings import Finding, Severity
 
 FONT = "Calibri"
@@ -78,6 +79,8 @@ UNMAPPED_COLUMNS = (
     Column("Code system", 34),
     Column("Code", 18),
     Column("Text", 40),
+    Column("Decision", 26, "decision"),
+    Column("Reason", 34, "decision"),
     Column("Records", 10, "number"),
     Column("Subjects", 10, "number"),
     Column("Example values", 26),
@@ -86,8 +89,6 @@ UNMAPPED_COLUMNS = (
     Column("Example resource", 30),
     Column("Why it is here", 34),
     *_OFFERED,
-    Column("Decision", 26, "decision"),
-    Column("Reason", 34, "decision"),
 )
 FINDING_COLUMNS = (
     Column("Severity", 10),
@@ -230,12 +231,14 @@ def _unmapped_row(row: Mapping[str, Any], found: Sequence[Suggestion]) -> tuple[
         row["system"],
         row["code"],
         row["text"],
+        None,
+        None,
         row["count"],
         row["subjects"],
     )
     context = (row["example_values"], row["units"], row["specimens"], row["example_resource"], row["reason"])
     offered = [cell for one in found for cell in (_offered(one), one.score, one.why)]
-    return (*known, *context, *offered, *[None] * (3 * (MOST - len(found))), None, None)
+    return (*known, *context, *offered, *[None] * (3 * (MOST - len(found))))
 
 
 def _offered(one: Suggestion) -> str:
@@ -245,6 +248,7 @@ def _offered(one: Suggestion) -> str:
 def _validation(found: Sequence[Suggestion]) -> dict[str, object]:
     """Return what the decision is checked by: suggestions are offered, another term is asked about."""
     values = [one.value for one in found if "," not in one.value]
+    values += [LEAVE] * bool(values)
     while len(",".join(values)) > _LONGEST_LIST:
         values.pop()
     if not values:
