@@ -7,6 +7,7 @@ from typing import Any
 
 from trialbridge import codecs, rules
 from trialbridge.coded import Coded, Several
+from trialbridge.encoded import NAMES, Encoded, Named
 from trialbridge.matching import PRODUCT, Chosen, Matching
 from trialbridge.quantities import Measured, Printed, Unit
 from trialbridge.rules import Rule
@@ -46,6 +47,28 @@ def _condition(value: object) -> str:
     if isinstance(value, Chosen):
         return f"the one that the study's settings name for {value.name}"
     return "the study product" if value is PRODUCT else str(value)
+
+
+def _encoded(rule: Encoded) -> str:
+    what = "text, where it is a term letter by letter," if rule.by_text else "coding"
+    return (
+        f"{ENTRIES.get(rule.field, rule.field)} of the entry that the {what} has in {NAMES[rule.dictionary]}"
+    )
+
+
+ENTRIES = {
+    "llt": "the lowest level term",
+    "pt": "the preferred term",
+    "hlt": "the high level term",
+    "hlgt": "the high level group term",
+    "soc": "the primary system organ class",
+    "preferred": "the preferred name",
+    "atc": "the class, where there is one alone,",
+    **{
+        f"{level}cd": f"the code of the {level.upper()}"
+        for level in ("llt", "pt", "hlt", "hlgt", "soc", "atc")
+    },
+}
 
 
 def _several(rule: Several) -> str:
@@ -99,6 +122,8 @@ _RULES: Mapping[type, Callable[[Any], str]] = {
         f"{describe(rule.rule)}, only {'with' if rule.present else 'without'} {rule.path}"
     ),
     Several: _several,
+    Encoded: _encoded,
+    Named: lambda _: "the term of the code in the user's own dictionary",
 }
 
 

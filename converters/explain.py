@@ -19,12 +19,14 @@ from trialbridge.converters.fhir_parts import CARRIED, declared_by
 from trialbridge.converters.fhir_values import Valued, places, released
 from trialbridge.converters.manifest import study_of
 from trialbridge.converters.read_run import Record, Run
+from trialbridge.converters.timing_methods import OF_VISITS
 from trialbridge.converters.unmapped import decision_of
+from trialbridge.encoded import NAMES, dictionary_of
 from trialbridge.errors import ConfigurationError, ReadError, TermError
 from trialbridge.mapping import Domain, alternatives
 from trialbridge.model import Dataset
 from trialbridge.paths import parse
-from trialbridge.registry import DOMAINS, SUBJECTS, declarations
+from trialbridge.registry import DERIVED, DOMAINS, SUBJECTS, declarations
 from trialbridge.rules import Rule
 from trialbridge.standards import codelist, ig_variables
 from trialbridge.tested import Tested, TestName, tests_of
@@ -145,12 +147,14 @@ def explain(
     code = domain.removeprefix("SUPP")
     run = Run(folder, inputs)
     study = study_of(run.manifest)
+    if code in DERIVED:
+        raise ConfigurationError(domain, "is derived from other datasets; the define says how")
     if code not in DOMAINS:
         raise ConfigurationError(domain, f"is none of {', '.join(DOMAINS)}")
     record = run.record(code, key)
     witness = _Witness(run, record, study.vocabulary)
     names = [variable] if variable else [*witness.values]
-    cells = [witness.cell(name) for name in names if name in witness.rules or variable]
+    cells = [witness.cell(name) for name in names if variable or witness.knows(name)]
     joined = {name: _place(run, pointer) for name, pointer in witness.pointers.items() if pointer}
     source = _place(run, record.pointer)
     return Explanation(code, record.usubjid, record.seq, source, joined, cells, witness.problem)
@@ -211,8 +215,15 @@ class _Witness:
                 self._resources[name] = None
         return self._resources[name]
 
+    def knows(self, name: str) -> bool:
+        """Return whether a mapping fills a variable, or a step that derives it from others."""
+        return name in self.rules or (name in self.values and bool(method_of(self._record.domain, name)))
+
     def cell(self, name: str) -> Cell:
         """Return how one variable came about."""
+        if name not in self.rules and self.knows(name):
+            method = method_of(self._record.domain, name)
+            return Cell(name, self._label(name), self.values[name], "derived", method)
         if name not in self.rules:
             raise ConfigurationError(f"{self._record.domain}.{name}", "no mapping fills this variable")
         rule = self.rules[name]
@@ -225,6 +236,8 @@ class _Witness:
             cell.how, cell.rule = "assigned", "the study's settings"
         else:
             self._blank(cell, rule)
+        if name in OF_VISITS and self._record.pointer.get("visit_by"):
+            cell.note = f"this record: {self._record.pointer['visit_by']}"
         decided = self._decided(name, rule)
         if decided:
             cell.note = "; ".join(filter(None, (cell.note, decided)))
@@ -280,8 +293,16 @@ class _Witness:
             cell.how, cell.rule, cell.alternative = "derived", method, ""
             cell.inputs = list(self._inputs(cell.variable))
         else:
-            said = f"the rule gives {cell.gives!r}" if cell.gives else "the rule gives nothing"
-            cell.note = f"{said}: a later step, or the study's settings, gave the value"
+            cell.note = self._not_again(cell)
+
+    def _not_again(self, cell: Cell) -> str:
+        """Return why the rule does not give the value again."""
+        name = dictionary_of(self._domain.rules.get(cell.variable))
+        if name in self.vocabulary.dictionaries.versions:
+            version = self.vocabulary.dictionaries.versions[name]
+            return f"coded with {NAMES[name]} {version}, of which the run keeps the version alone"
+        said = f"the rule gives {cell.gives!r}" if cell.gives else "the rule gives nothing"
+        return f"{said}: a later step, or the study's settings, gave the value"
 
     def _blank(self, cell: Cell, rule: Rule) -> None:
         """Say of a blank variable which paths were looked at."""

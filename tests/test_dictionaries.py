@@ -202,7 +202,9 @@ def test_without_a_dictionary_nothing_is_decoded(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("meddra")
-def test_the_define_names_the_dictionary_and_its_version(tmp_path: Path) -> None:
+def test_the_run_names_the_dictionary_and_its_version(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     convert(tmp_path, coded("90000002"))
     settings = tmp_path / "study.toml"
     settings.write_text('[dictionaries]\nmeddra = "dictionary"\n', encoding="utf-8")
@@ -213,6 +215,9 @@ def test_the_define_names_the_dictionary_and_its_version(tmp_path: Path) -> None
     written = (out / "run" / "manifest.json").read_text("utf-8")
     assert '"99.9"' in written
     assert str(tmp_path) not in written
+    capsys.readouterr()
+    main(["why", str(out), "AE", "S1-001 1", "AEDECOD", "--json"])
+    assert "coded with MedDRA 99.9" in capsys.readouterr().out
 
 
 def test_a_drug_is_coded_by_its_code(tmp_path: Path) -> None:

@@ -216,6 +216,21 @@ def meddra_first(domain: str) -> tuple[str, ...]:
     return tuple(name for name in names if name in known)
 
 
+def dictionary_of(rule: Rule | None) -> str:
+    """Return the name of the dictionary that a variable is coded by; empty for none.
+
+    Example:
+        >>> dictionary_of(decoded_by("meddra", "pt", "event"))
+        'meddra'
+    """
+    encoded = _encoded(rule)
+    return encoded.dictionary if encoded else ""
+
+
+def _encoded(rule: Rule | None) -> Encoded | None:
+    return next((one for one in alternatives(rule) if isinstance(one, Encoded)), None) if rule else None
+
+
 class Offered(NamedTuple):
     """A term in the very letters of a text: its value for the variable, its code, and the dictionary."""
 
@@ -236,7 +251,7 @@ def offered(rule: Rule | None, texts: Sequence[str], dictionaries: Dictionaries)
         >>> offered(decoded_by("meddra", "pt", "event"), ["Headache"], Dictionaries()) is None
         True
     """
-    encoded = next((one for one in alternatives(rule) if isinstance(one, Encoded)), None) if rule else None
+    encoded = _encoded(rule)
     dictionary = dictionaries.named(encoded.dictionary) if encoded else None
     if encoded is None or dictionary is None:
         return None
