@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.columns import remembering
 from trialbridge.context import REFERENCE_DATES, Context
 from trialbridge.converters.contradictions import Oddities, contradictions
 from trialbridge.converters.decided import Uses, apply_decisions
@@ -255,7 +256,9 @@ def derive_block(
         if code not in block.tables:
             continue
         table = typed(code, block.tables[code], block.findings)
-        table = table.take(pa.array(total_order(table, keys(code))))
+        with remembering():  # apart, so that nothing is kept of the table as it was before
+            order = total_order(table, keys(code))
+        table = table.take(pa.array(order))
         collected = units.get(code, {})
         context = Context(
             code,

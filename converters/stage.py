@@ -6,7 +6,7 @@ import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,6 +26,9 @@ from trialbridge.registry import Paths
 
 WORTH_A_PROCESS = 48 * 2**20
 """Bytes of input from which several processes are quicker than one."""
+
+WORTH_A_THREAD = 2**16
+"""Rows of a table from which several threads join its columns."""
 
 PIECE = 12 * 2**20
 """Bytes that are read at a time: small, so that at the end no process waits long for another."""
@@ -104,7 +107,12 @@ def stage(
 
 def whole_table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     """Return one table of record batches; a column that a batch left out is blank there."""
-    return _one_schema(batches).combine_chunks()
+    whole = _one_schema(batches)
+    if len(whole) < WORTH_A_THREAD:
+        return whole.combine_chunks()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        columns = pool.map(lambda column: pa.concat_arrays(column.chunks), whole.columns)
+        return pa.Table.from_arrays([*columns], schema=whole.schema)
 
 
 def _one_schema(batches: Sequence[pa.RecordBatch]) -> pa.Table:
@@ -131,10 +139,7 @@ def _run(
     if processes <= 1:
         yield from zip(pieces, map(work, pieces), strict=True)
         return
-    with (
-        TemporaryDirectory(prefix="trialbridge-") as folder,
-        ProcessPoolExecutor(processes - 1, mp_context=get_context("spawn")) as pool,
-    ):
+    with TemporaryDirectory(prefix="trialbridge-") as folder, _helpers(processes - 1) as pool:
         elsewhere = [(piece, pool.submit(_read_to_files, work, folder, piece)) for piece in pieces]
         while elsewhere and elsewhere[-1][1].cancel():
             piece, _ = elsewhere.pop()
@@ -142,6 +147,18 @@ def _run(
         for piece, future in elsewhere:
             paths, census, findings = future.result()
             yield piece, (_from_files(paths), census, findings)
+
+
+@contextmanager
+def _helpers(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Give other processes; when all is well nobody waits until they have ended: they are idle by then."""
+    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown(wait=False)
 
 
 def _read_to_files(

@@ -263,8 +263,7 @@ def _workers(plan: Plan) -> int:
 
 
 def _map(plan: Plan, bounds: tuple[int, int]) -> Block:
-    with remembering():
-        block = map_block(plan, *bounds)
+    block = map_block(plan, *bounds)
     block.tables = with_panels(block.tables, plan)
     return block
 

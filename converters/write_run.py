@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,10 +71,14 @@ def write_run(  # noqa: PLR0913 -- the settings of a run, by name
     if not force:
         refuse_foreign(out)
     with beside(out) as folder:
-        _write_datasets(conversion, folder, created, ("xpt", *formats))
-        found = [*conversion.findings, *(describe(conversion, created, folder / "sdtm") if describe else ())]
+        (folder / "sdtm").mkdir()
+        with ThreadPoolExecutor(1) as pool:  # most of a description is work of Arrow, which lets others work
+            described = pool.submit(describe or _undescribed, conversion, created, folder / "sdtm")
+            _write_datasets(conversion, folder, created, ("xpt", *formats))
+            _write_accounts(conversion, folder / "run")
+            found = [*conversion.findings, *described.result()]
         summary = summarise(conversion, found)
-        _write_proof(conversion, folder / "run", summary, found, created)
+        _write_findings(conversion, folder / "run", summary, found, created)
         names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
         (folder / MANIFEST).write_bytes(to_json(manifest(conversion, folder, names, created, ledger)))
         (folder / INPUTS).write_bytes(to_json({"inputs": [_from(out, path) for path in inputs]}))
@@ -221,7 +226,7 @@ def _write_datasets(conversion: Conversion, folder: Path, created: datetime, for
     faults: list[TrialbridgeError] = []
     for name in dict.fromkeys(formats):
         place, write = FORMATS[name]
-        (folder / place).mkdir()
+        (folder / place).mkdir(exist_ok=True)
         for dataset in conversion.datasets:
             try:
                 write(dataset, folder / place, conversion, created)
@@ -257,15 +262,22 @@ FORMATS: Mapping[str, tuple[str, Write]] = {
 """Format -> its folder, and what writes one dataset."""
 
 
-def _write_proof(
-    conversion: Conversion, folder: Path, summary: Summary, findings: Sequence[Finding], created: datetime
-) -> None:
+def _undescribed(conversion: Conversion, created: datetime, folder: Path) -> Sequence[Finding]:  # noqa: ARG001 -- a Describe
+    return ()
+
+
+def _write_accounts(conversion: Conversion, folder: Path) -> None:
     _parquet(folder / "ledger.parquet", [conversion.resources], conversion.resources.schema)
     _parquet(folder / "elements.parquet", [conversion.elements], conversion.elements.schema)
     schema = provenance_schema(conversion.provenance)
     both = [cells(code, table, schema) for code, table in conversion.provenance.items() if len(table)]
     _parquet(folder / "provenance.parquet", [records for records, _ in both], schema)
     _parquet(folder / "rules.parquet", [rules for _, rules in both], RULES)
+
+
+def _write_findings(
+    conversion: Conversion, folder: Path, summary: Summary, findings: Sequence[Finding], created: datetime
+) -> None:
     (folder / "findings.json").write_bytes(to_json(findings))
     (folder / "summary.json").write_bytes(to_json(summary))
     (folder / "summary.txt").write_text(to_text(summary), encoding="utf-8", newline="\n")

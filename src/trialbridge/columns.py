@@ -55,7 +55,7 @@ def once(column: pa.Array, make: Callable[[pa.Array], Made]) -> Made:
         False
     """
     known = _MADE.get()
-    if known is None or pa.types.is_dictionary(column.type):
+    if known is None or pa.types.is_dictionary(column.type) or column.null_count == len(column):
         return make(column)
     places = (buffer.address if buffer else 0 for buffer in column.buffers())
     key = (make, column.type.id, column.offset, len(column), *places)
