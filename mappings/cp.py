@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from trialbridge.mapping import Domain
 from trialbridge.observed import (
-    CODE,
     ENTERED_IN_ERROR,
     FINAL,
     SAMPLED,
@@ -19,7 +18,6 @@ from trialbridge.observed import (
     timing,
 )
 from trialbridge.rules import OneWay
-from trialbridge.tested import Tested
 
 CP = Domain(
     code="CP",
@@ -36,7 +34,6 @@ CP = Domain(
             "the markers that define the subset have no element of their own in an Observation"
         ),
         **result("CP"),
-        "CPRESSCL": Tested(CODE, "resscl"),
         **ranges("CP"),
         **absence("CP"),
         **specimen("CP"),

@@ -8,10 +8,21 @@ from __future__ import annotations
 
 from trialbridge.codecs import Codes, DateTime, Number
 from trialbridge.mapping import Domain, Join, Supp
+from trialbridge.observed import (
+    CODE,
+    ENCOUNTER,
+    ENTERED_IN_ERROR,
+    FINAL,
+    VALUE,
+    absence,
+    flags,
+    timing,
+    value,
+)
 from trialbridge.quantities import Measured, Unit
 from trialbridge.questions import Instrument, ItemCode, ItemName, TestCode
-from trialbridge.results import Absence, Extent, Ratio, Without
-from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read
+from trialbridge.results import Without
+from trialbridge.rules import At, Const, OneOf, OneWay, Read
 from trialbridge.tested import Tested, TestName
 
 ANSWER = "$this.answer"
@@ -19,9 +30,6 @@ ITEM = "$this.item"
 CODING = f"{ANSWER}.valueCoding"
 QUANTITY = f"{ANSWER}.valueQuantity"
 HL7 = "http://hl7.org/fhir/StructureDefinition"
-CODE = "$this.code"
-RESULT = "$this.valueQuantity"
-ABSENT = "$this.dataAbsentReason"
 YES_NO = Codes({"true": "Y", "false": "N"})
 WITHDRAWN = {"entered-in-error": "entered in error: the sender withdraws it"}
 ANSWERS = (
@@ -36,16 +44,6 @@ ANSWERS = (
     f"{ANSWER}.valueAttachment.url",
     f"{ANSWER}.valueReference.display",
     f"{ANSWER}.valueReference.reference",
-)
-RESULTS = (
-    f"{RESULT}.value",
-    "$this.valueString",
-    "$this.valueCodeableConcept.text",
-    "$this.valueCodeableConcept.coding[].code",
-    "$this.valueInteger",
-    "$this.valueBoolean",
-    "$this.valueDateTime",
-    "$this.valueTime",
 )
 
 QS = Domain(
@@ -130,12 +128,12 @@ QS_SURVEY = Domain(
     rows="component",
     source_of="Subject",
     joins={
-        "encounter": Join("encounter.reference", "Encounter"),
+        **ENCOUNTER,
         "response": Join("derivedFrom[].reference", "QuestionnaireResponse"),
         "questionnaire": Join("response->questionnaire", "Questionnaire"),
     },
-    excluded={"status": WITHDRAWN},
-    fixed={"status": "final"},
+    excluded=ENTERED_IN_ERROR,
+    fixed=FINAL,
     rules={
         # Identifiers
         "STUDYID": OneWay("the study of the subject, from ResearchSubject.study"),
@@ -154,20 +152,8 @@ QS_SURVEY = Domain(
         ),
         "QSSCAT": Tested(CODE, "scat"),
         # Result qualifiers
-        "QSORRES": OneOf(
-            Measured(RESULT),
-            At("$this.valueString"),
-            Read(At("$this.valueCodeableConcept.text")),
-            Read(At("$this.valueCodeableConcept.coding[].display")),
-            Read(At("$this.valueCodeableConcept.coding[].code")),
-            Read(At("$this.valueInteger", Number())),
-            Read(At("$this.valueBoolean", YES_NO)),
-            Read(At("$this.valueDateTime", DateTime())),
-            Read(At("$this.valueTime")),
-            Ratio("$this.valueRatio"),
-            Extent("$this.valueRange.low.value", "$this.valueRange.high.value"),
-        ),
-        "QSORRESU": Unit(RESULT, needs=f"{RESULT}.value"),
+        "QSORRES": value(),
+        "QSORRESU": Unit(VALUE, needs=f"{VALUE}.value"),
         "QSSTRESC": OneOf(
             Read(
                 At(
@@ -184,25 +170,9 @@ QS_SURVEY = Domain(
         ),
         "QSSTRESN": OneWay("derived: the number in QSSTRESC"),
         "QSSTRESU": OneWay("derived: QSORRESU where QSSTRESN is given"),
-        "QSSTAT": OneOf(
-            Without(RESULTS, Absence(ABSENT)),
-            Read(Without(RESULTS, At("status", Codes({"cancelled": "NOT DONE"}, partial=True)))),
-        ),
-        "QSREASND": OneOf(
-            At(f"{ABSENT}.text"),
-            Read(At(f"{ABSENT}.coding[].display")),
-            Read(Absence(ABSENT, "reason")),
-        ),
-        "QSLOBXFL": OneWay("derived: the last result before the first dose"),
-        "QSDRVFL": OneOf(Read(Given("derivedFrom[].reference", Const("Y")))),
+        **absence("QS"),
+        **flags("QS"),
         # Timing
-        "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
-        "VISIT": At("encounter->type[].text"),
-        "QSDTC": OneOf(
-            At("effectiveDateTime", DateTime()),
-            Read(At("effectivePeriod.start", DateTime())),
-            Read(At("effectiveInstant", DateTime())),
-        ),
-        "QSDY": OneWay("derived: QSDTC against DM.RFSTDTC"),
+        **timing("QS"),
     },
 )

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from trialbridge.codecs import Beyond, Codes, DateTime, Number, Term
 from trialbridge.coded import Coded
 from trialbridge.mapping import Join, Supp
-from trialbridge.quantities import Measured, Unit
-from trialbridge.results import Absence, Extent, Ratio, Reference, Without
+from trialbridge.quantities import Measured, Printed, Unit
+from trialbridge.results import Absence, Counted, Extent, Ratio, Reference, Without
 from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read, Rule
 from trialbridge.standards import ig_variables
 from trialbridge.tested import Tested, TestName
@@ -108,6 +108,12 @@ def identifiers(domain: str) -> Rules:
 SPECIMEN_DOMAINS = ("CP", "IS", "LB", "MB")
 """Findings about a specimen."""
 
+MEASURED = (*SPECIMEN_DOMAINS, "CV", "EG", "VS")
+"""Findings whose results are quantities: a text may be a number with its unit."""
+
+RATES = ("EG", "VS")
+"""Findings that count, such as beats in a minute."""
+
 
 def test(domain: str) -> Rules:
     """Return the rules of the topic: which test it is, and its groups.
@@ -129,10 +135,15 @@ def test(domain: str) -> Rules:
     )
 
 
-def value() -> OneOf:
-    """Return the rule of the result as collected: one of FHIR's types of a value."""
+def value(*, printed: bool = False) -> OneOf:
+    """Return the rule of the result as collected: it owns every type of FHIR's ``value[x]``.
+
+    Args:
+        printed: Whether a text may be a number with its unit.
+    """
     return OneOf(
         Measured(VALUE),
+        *((Printed("$this.valueString", "number"),) if printed else ()),
         At("$this.valueString"),
         Read(At("$this.valueCodeableConcept.text")),
         Read(At("$this.valueCodeableConcept.coding[].display")),
@@ -154,15 +165,21 @@ def result(domain: str) -> Rules:
         >>> list(result("PE"))
         ['PEORRES', 'PEORRESU', 'PESTRESC']
     """
+    printed, counted = domain in MEASURED, domain in RATES
     return _of(
         domain,
         {
-            "ORRES": value(),
+            "ORRES": value(printed=printed),
             "ORRESU": OneOf(
+                *((Counted(VALUE, CODE),) if counted else ()),
                 Unit(VALUE, needs=f"{VALUE}.value"),
+                *((Printed("$this.valueString", "unit"),) if printed else ()),
+                *((Counted("$this.valueRange.low", CODE),) if counted else ()),
                 Read(Unit("$this.valueRange.low")),
                 Read(Unit("$this.valueRange.high")),
             ),
+            "RESSCL": Tested(CODE, "resscl"),
+            "RESTYP": Tested(CODE, "restyp"),
             "STRESC": OneWay(f"derived: {domain}ORRES in the standard unit of the test"),
             "STRESN": OneWay(f"derived: the number in {domain}STRESC"),
             "STRESU": OneWay("derived: the standard unit of the test"),
@@ -222,7 +239,7 @@ def specimen(domain: str) -> Rules:
 
     Example:
         >>> list(specimen("MB"))
-        ['MBNAM', 'MBLOINC', 'MBSPEC', 'MBSPCCND', 'MBMETHOD']
+        ['MBNAM', 'MBLOINC', 'MBSPEC', 'MBSPCCND', 'MBMETHOD', 'MBFAST']
     """
     return _of(
         domain,
@@ -233,6 +250,10 @@ def specimen(domain: str) -> Rules:
             "SPCCND": Coded("specimen->condition[]", "SPECCOND", "specimen_condition", verbatim=True),
             "SPCUFL": At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)),
             "METHOD": OneOf(Coded("method", "METHOD", "method", verbatim=True), Tested(CODE, "method")),
+            "FAST": OneOf(
+                Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"),
+                Tested(CODE, "fast"),
+            ),
         },
     )
 
@@ -296,6 +317,7 @@ def timing(domain: str) -> Rules:
             **({"ENDTC": OneOf(ended, Read(At("effectivePeriod.end", DateTime())))} if sampled else {}),
             "DY": OneWay(f"derived: {domain}DTC against DM.RFSTDTC"),
             **({"ENDY": OneWay(f"derived: {domain}ENDTC against DM.RFSTDTC")} if sampled else {}),
+            **({"TPT": Tested(CODE, "tpt"), "PDUR": Tested(CODE, "pdur")} if sampled else {}),
         },
     )
 
