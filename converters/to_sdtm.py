@@ -325,6 +325,7 @@ def _conversion(
     with run.step("describe"):
         found = to_guide(datasets(tables, run.study.design), run.study.sdtmig)
         run.findings += check_terms(found, run.study.ct)
+        run.findings += run.study.concept_maps.findings()
         if run.study.units == "both":
             again, refused = in_conventional_units(found)
             found, run.findings = (*found, *again), [*run.findings, *refused]

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
@@ -487,6 +488,46 @@ def test_the_command_imports_lists_and_looks_up(
     assert main(["terminology", "lookup", "no such term at all"]) == 1
     assert main(["terminology", "lookup", "F", "--ct", "2099-01-01"]) == 3
     assert "2026-09-25" in capsys.readouterr().err
+
+
+def test_the_command_compares_releases_of_the_folder_of_a_study(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for rows, date in ((TINY, "2026-06-26"), (TINY[:3], "2026-09-25")):
+        write_terminology(
+            read_terminology(published(tmp_path, "text", rows, f"SDTM CT {date}")), tmp_path / "ct"
+        )
+    settings = tmp_path / "study.toml"
+    settings.write_text('[terminology]\nfolder = "ct"\n')
+    compared = ["terminology", "diff", "2026-06-26", "2026-09-25"]
+    for where in (["--config", str(settings)], ["--terminology", str(tmp_path / "ct")]):
+        assert main([*compared, *where]) == 1
+        printed = capsys.readouterr().out
+        assert "codelist removed" in printed
+        assert "3 changes from 2026-06-26 to 2026-09-25" in printed
+
+
+def test_a_run_names_and_hashes_the_package_it_used(tmp_path: Path) -> None:
+    rows = [
+        *TINY,
+        ("C66742", "", "No", "No Yes Response", "NY", "", "", "x"),
+        ("C49488", "C66742", *["", ""], "Y", "", "", "Yes"),
+    ]
+    (package,) = write_terminology(read_terminology(published(tmp_path, "text", rows)), tmp_path / "ct")
+    source = tmp_path / "one.ndjson"
+    source.write_text('{"resourceType": "Patient", "id": "p1", "gender": "male"}')
+    out = tmp_path / "out"
+    arguments = ["convert", str(source), "--study", "S1", "--ct", "2026-06-26", "--out", str(out)]
+    assert main([*arguments, "--terminology", str(tmp_path / "ct")]) in {0, 1, 2}
+    manifest = json.loads((out / "run" / "manifest.json").read_text())
+    assert manifest["standards"]["SDTM CT"] == "2026-06-26"
+    (file,) = manifest["terminology"]
+    assert (file["name"], file["sha256"]) == (
+        package.package.name,
+        sha256(package.package.read_bytes()).hexdigest(),
+    )
+    assert str(tmp_path) not in json.dumps(manifest)
+    assert "2026-06-26" in (out / "sdtm" / "define.xml").read_text()
 
 
 def test_the_command_refuses_an_old_workbook(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -169,7 +169,8 @@ def _defined(run: Path) -> Iterable[tuple[str, set[str]]]:
 def _folder_of(config: Path | None) -> Path | None:
     from trialbridge.study import read_study
 
-    return read_study(config).terminology if config else None
+    named = read_study(config).terminology if config else ""
+    return Path(named) if named else None
 
 
 def _loinc(text: str) -> dict[str, Any] | None:
