@@ -13,7 +13,10 @@ import xlsxwriter
 from trialbridge.conversion import Conversion
 from trialbridge.converters.suggest import MOST, Asked, Suggestion, suggest
 from trialbridge.decisions import LEAVE
+from trialbridge.encoded import offered
 from trialbridge.findings import Finding, Severity
+from trialbridge.registry import DOMAINS, declarations
+from trialbridge.study import Study
 
 FONT = "Calibri"
 README_SHEET = "Read me"
@@ -201,7 +204,7 @@ def _readme(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> Non
 
 def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> None:
     rows = sorted(conversion.unmapped.to_pylist(), key=lambda row: -row["count"])
-    found = [_suggestions(row, conversion.study.ct) for row in rows]
+    found = [_suggestions(row, conversion.study) for row in rows]
     cells = (_unmapped_row(row, some) for row, some in zip(rows, found, strict=True))
     sheet = _sheet(book, styles, UNMAPPED_SHEET, UNMAPPED_COLUMNS, cells)
     decision = [column.title for column in UNMAPPED_COLUMNS].index("Decision")
@@ -210,7 +213,7 @@ def _unmapped(book: Any, styles: Mapping[str, Any], conversion: Conversion) -> N
     sheet.freeze_panes(1, 5)
 
 
-def _suggestions(row: Mapping[str, Any], ct: str) -> list[Suggestion]:
+def _suggestions(row: Mapping[str, Any], study: Study) -> list[Suggestion]:
     told = {name: value or "" for name, value in row.items()}
     asked = Asked(
         told["domain"],
@@ -221,7 +224,15 @@ def _suggestions(row: Mapping[str, Any], ct: str) -> list[Suggestion]:
         told["specimens"],
         told["example_values"],
     )
-    return suggest(asked, ct)
+    return [*_same_letters(asked, study), *suggest(asked, study.ct)][:MOST]
+
+
+def _same_letters(asked: Asked, study: Study) -> list[Suggestion]:
+    """Return the term of the user's own dictionary that has the letters of the text, if there is one."""
+    rule = declarations(asked.domain)[0].rules.get(asked.variable) if asked.domain in DOMAINS else None
+    found = offered(rule, asked.texts, study.dictionaries)
+    why = f"the letters of a term of {found.dictionary}" if found else ""
+    return [Suggestion(found.value, found.value, found.code, 100, why)] if found else []
 
 
 def _unmapped_row(row: Mapping[str, Any], found: Sequence[Suggestion]) -> tuple[object, ...]:

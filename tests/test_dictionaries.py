@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
+import openpyxl
 import pyarrow as pa
 import pytest
 
@@ -15,6 +17,7 @@ from trialbridge.cli import main
 from trialbridge.conversion import Conversion
 from trialbridge.converters.to_fhir import read_back, to_resources
 from trialbridge.converters.to_sdtm import to_sdtm
+from trialbridge.converters.worklist import write_worklist
 from trialbridge.dictionaries import Dictionaries, TermList, dictionaries_of
 from trialbridge.distribution import Distribution
 from trialbridge.encoded import Encoded, decoded_by, meddra_variables, offered
@@ -254,6 +257,15 @@ def test_a_term_with_the_same_letters_is_offered(meddra: Path) -> None:
     assert offered(rule, ["", "aching of the zorb"], known) == ("Zorbic ache", "90000002", "MedDRA 99.9")
     assert offered(rule, ["zorb"], known) is None
     assert offered(declarations("AE")[0].rules["AEOUT"], ["Flimmer"], known) is None
+
+
+def test_the_worklist_offers_it_first(meddra: Path, tmp_path: Path) -> None:
+    conversion, target = convert(tmp_path, {"text": "FLIMMER"}, study(meddra)), tmp_path / "worklist.xlsx"
+    write_worklist(conversion, (), target, created=datetime(2000, 1, 1, tzinfo=UTC))
+    book = openpyxl.load_workbook(target)
+    rows = [row for sheet in book for row in sheet.iter_rows(values_only=True)]
+    asked = next(row for row in rows if "AEDECOD" in row)
+    assert any(str(cell).startswith("Flimmer") for cell in asked), asked
 
 
 def test_a_text_is_coded_where_the_settings_say_so(meddra: Path, tmp_path: Path) -> None:
