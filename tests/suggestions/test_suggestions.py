@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trialbridge.cli import main
 from trialbridge.converters.alike import plain
 from trialbridge.converters.suggest import LOWEST, MOST, Asked, suggest
+from trialbridge.crosswalks.tables import crosswalk
 from trialbridge.standards import codelist
 
 HERE = Path(__file__).parent
@@ -153,3 +156,19 @@ def test_suggestions_are_few_ordered_and_real(text: str) -> None:
 def test_a_term_suggests_itself(value: str) -> None:
     found = {one.value: one.score for one in suggest(Asked("VS", "VSTESTCD", (value.lower(),)))}
     assert found[value] >= 97
+
+
+def test_every_test_of_our_own_names_is_a_term() -> None:
+    rows = crosswalk("test_names").rows
+    wrong = [row for row in rows if codelist(f"{row['domain']}TESTCD").term(row["testcd"]) is None]
+    assert wrong == []
+    keys = [(row["domain"], row["testcd"]) for row in rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_the_command_prints_what_the_worklist_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["terminology", "suggest", "by mouth", "--variable", "exroute", "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)[0]
+    assert (first["value"], first["score"]) == ("ORAL", 100)
+    assert main(["terminology", "suggest", "x", "--variable", "NOSUCH"]) == 3
+    assert "no dataset" in capsys.readouterr().err

@@ -104,7 +104,7 @@ def suggest(
     asked = Asked(_domain_of(name), name, (text,), units=unit, specimens=specimen)
     found = suggested(asked, ct or DEFAULT_CT)
     if json:
-        print_json(to_json(found))
+        print_json(to_json([one._asdict() for one in found]))
     elif found:
         console().print(_table(found))
     else:
