@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 from trialbridge.crosswalks.tables import crosswalk
+from trialbridge.errors import TermError
 from trialbridge.standards import codelist
 
 LABORATORY = "LB"
@@ -36,9 +37,17 @@ def routed(domain: str, testcd: str, bdagnt: str, version: str, ct: str) -> tupl
     known = _table().get((domain, testcd, bdagnt))
     if known:
         return known
-    code = codelist(f"{domain}TESTCD", ct).term(testcd)
-    same = codelist("LBTESTCD", ct).by_code(code.code) if code and not bdagnt else None
-    return LABORATORY, same.submission_value if same else ""
+    return LABORATORY, "" if bdagnt else _of_laboratory(domain, testcd, ct)
+
+
+def _of_laboratory(domain: str, testcd: str, ct: str) -> str:
+    """Return the LBTESTCD of the same concept; empty where the release has none."""
+    try:
+        term = codelist(f"{domain}TESTCD", ct).term(testcd)
+        same = codelist("LBTESTCD", ct).by_code(term.code) if term else None
+    except TermError:  # an older release has no codelist for the domain: nothing says that two codes are one
+        return ""
+    return same.submission_value if same else ""
 
 
 @cache
