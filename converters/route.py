@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -120,12 +121,13 @@ def _wanted(domain: Domain, live: np.ndarray, staged: Staged) -> np.ndarray:
     wanted = np.full(len(live), not domain.only)
     for path, codes in domain.only.items() if table is not None else ():
         cells = joined(column(table, path).take(pa.array(live, pa.int64())))
-        fits = set(codes).intersection
-        met = by_value(
-            cells, lambda text, fits=fits, codes=codes: "Y" if not codes or fits(split(text)) else None
-        )
+        met = by_value(cells, partial(_one_of, codes))
         wanted |= met.is_valid().to_numpy(zero_copy_only=False)
     return wanted
+
+
+def _one_of(codes: tuple[str, ...], text: str) -> str | None:
+    return "Y" if not codes or set(codes).intersection(split(text)) else None
 
 
 def _whole(rows: np.ndarray) -> Rowset:
