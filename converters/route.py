@@ -193,7 +193,8 @@ def _states(
 def _has_value(found: list[Domain], leaves: StagedLeaves) -> np.ndarray:
     names = [f"{domain.code}{suffix}" for domain in found for suffix in ("ORRES", "STAT", "REASND")]
     rules = [domain.rules[name] for domain in found for name in names if name in domain.rules]
-    paths = dict.fromkeys(path for rule in rules for path in rule.paths if path != "status")
+    asked = ("status", *Tested("$this.code", "testcd").paths)  # rules read these too, and they are no value
+    paths = dict.fromkeys(path for rule in rules for path in rule.paths if path not in asked)
     there = has_any([leaves(path) for path in paths], leaves.rows)
     cancelled = pc.fill_null(pc.equal(leaves("status"), "cancelled"), False)  # noqa: FBT003 -- an Arrow scalar
     return np.asarray(pc.or_(there, cancelled).to_numpy(zero_copy_only=False))
