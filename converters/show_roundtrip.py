@@ -126,7 +126,8 @@ summary { cursor: pointer; font-weight: 600; padding: .3rem 0 }
 <tr{% if fate.lost %} class="lost"{% endif %}><td>{{ fate.variable }}</td>
 <td>{{ "{:,}".format(fate.cells) }}</td><td>{{ "{:,}".format(fate.elements) }}</td>
 <td>{{ "{:,}".format(fate.carried) }}</td><td>{{ "{:,}".format(fate.exact) }}</td>
-<td>{{ "{:,}".format(fate.lost) }}</td><td class="words">{% if fate.lost %}{{ fate.example }}{% elif fate.cells %}<span class="bar"
+<td>{{ "{:,}".format(fate.lost) }}</td>
+<td class="words">{% if fate.lost %}{{ fate.example }}{% elif fate.cells %}<span class="bar"
  style="width:{{ (60 * fate.elements / fate.cells) | round }}px"></span><span class="bar rest"
  style="width:{{ (60 * fate.carried / fate.cells) | round }}px"></span>{% endif %}</td></tr>
 {% endfor %}
