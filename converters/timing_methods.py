@@ -18,6 +18,10 @@ TIES = {
     "treatment": "a day that two elements share belongs to the treatment epoch, else to the later one",
     "later": "a day that two elements share belongs to the later one",
 }
+SAME_DAY = {
+    "exclude": "A date alone that is the day of RFXSTDTC is not before it.",
+    "include": "A date alone that is the day of RFXSTDTC counts as before it.",
+}
 EARLIER = {
     "blank": "What began before the first element has none.",
     "first": "What began before the first is in it.",
@@ -29,6 +33,8 @@ TIMING_METHODS: Mapping[str, str] = MappingProxyType(
         "VISIT": "The planned name of the visit; UNSCHEDULED and VISITNUM where it is not planned.",
         "VISITDY": "The planned day of the visit, by VISITNUM.",
         "EPOCH": "The epoch of the element in which the record begins, by SE and the record's date.",
+        "--LOBXFL": "Y on the last non-missing result before RFXSTDTC, for each subject and test with its "
+        "category, specimen, method, position and location. Dates are compared at the precision both have.",
         "--BLFL": "Y on the last non-missing result that the sponsor's rule allows, by subject and test.",
         "--STTPT": "The date on which the relation to the start was recorded.",
         "--ENTPT": "The date on which the relation to the end was recorded.",
@@ -77,6 +83,8 @@ def timing_method(code: str, name: str, rule: Rule | None, design: Design) -> st
     if name == f"{code}BLFL":
         chosen = design.baseline.get(code)
         return f"{TIMING_METHODS['--BLFL']} The rule is: {chosen}." if chosen else ""
+    if name == f"{code}LOBXFL":
+        return f"{TIMING_METHODS['--LOBXFL']} {SAME_DAY[design.same_day]}"
     if name not in OF_VISITS and not isinstance(rule, OneWay | None):
         return ""  # a source says it
     general = TIMING_METHODS.get(f"--{name.removeprefix(code)}", "") if name.startswith(code) else ""

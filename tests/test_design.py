@@ -45,6 +45,7 @@ ELEMENT = {"code": "SCRN", "name": "Screen", "epoch": "SCREENING", "start": "inf
         ({"timepoints": [{"name": "1 H", "anchor": "dose"}]}, "first dose or previous dose"),
         ({"epochs": {"tie": "earlier"}}, "treatment or later"),
         ({"epochs": {"ties": "later"}}, "no key"),
+        ({"lobxfl": {"same_day": "yes"}}, "exclude or include"),
         ({"baseline": {"LB": "visit"}}, "must be one of"),
         ({"baseline": {"LAB": "visit 1"}}, "no domain"),
     ],

@@ -76,6 +76,7 @@ TIMEPOINTS = pa.schema(
 
 Tie = Literal["treatment", "later"]
 Before = Literal["blank", "first"]
+SameDay = Literal["exclude", "include"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Design:
         tie: Which epoch has the day on which one element ends and the next begins.
         before: The epoch of what lies before the subject's first element: none, or that element's.
         baseline: Domain -> which record --BLFL is on, such as ``visit 3``; see `BASELINE`.
+        same_day: Whether for --LOBXFL a result of the day of first exposure is before it, where one of the
+            two has no time.
 
     Example:
         >>> Design().visits.num_rows
@@ -103,6 +106,7 @@ class Design:
     tie: Tie = "treatment"
     before: Before = "blank"
     baseline: Mapping[str, str] = field(default_factory=dict)
+    same_day: SameDay = "exclude"
 
     def numbers(self) -> dict[str, str]:
         """Return everything that names a planned visit, in lower case -> its number as text.

@@ -39,7 +39,10 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "timepoints": ("name",),
 }
 UNIQUE: Mapping[str, tuple[str, ...]] = {"visits": ("number", "name"), "timepoints": ("name",)}
-CHOICES: Mapping[str, tuple[str, ...]] = {"tie": ("treatment", "later"), "before": ("blank", "first")}
+CHOICES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "epochs": {"tie": ("treatment", "later"), "before": ("blank", "first")},
+    "lobxfl": {"same_day": ("exclude", "include")},
+}
 ANCHORS = ("first dose", "previous dose")
 DURATION = re.compile(
     r"-?P(?:\d+W|(?=.)(?:\d+Y)?(?:\d+M)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?)"
@@ -58,7 +61,7 @@ def design_problems(data: Mapping[str, Any]) -> list[str]:
         *_visit_problems(data.get("visits", [])),
         *_element_problems(data.get("elements", [])),
         *_timepoint_problems(data.get("timepoints", [])),
-        *_choice_problems(data.get("epochs", {})),
+        *(problem for name in CHOICES for problem in _choice_problems(name, data.get(name, {}))),
         *_baseline_problems(data.get("baseline", {})),
     ]
 
@@ -138,11 +141,13 @@ def _timepoint_problems(timepoints: Sequence[Mapping[str, Any]]) -> Iterator[str
             yield f"{place}: anchor must be {' or '.join(ANCHORS)}"
 
 
-def _choice_problems(epochs: Mapping[str, Any]) -> Iterator[str]:
-    for key, value in epochs.items():
-        if value not in CHOICES.get(key, ()):
-            words = " or ".join(CHOICES[key]) if key in CHOICES else f"no key; there are {', '.join(CHOICES)}"
-            yield f"epochs.{key} must be {words}"
+def _choice_problems(section: str, chosen: Mapping[str, Any]) -> Iterator[str]:
+    choices = CHOICES[section]
+    for key, value in chosen.items():
+        if key not in choices:
+            yield f"[{section}] has no key {key!r}; it has {', '.join(choices)}"
+        elif value not in choices[key]:
+            yield f"{section}.{key} must be {' or '.join(choices[key])}"
 
 
 def _baseline_problems(baseline: Mapping[str, Any]) -> Iterator[str]:
@@ -176,6 +181,7 @@ def design_settings(data: Mapping[str, Any]) -> Design:
         tie=epochs.get("tie", "treatment"),
         before=epochs.get("before", "blank"),
         baseline=data.get("baseline", {}),
+        same_day=data.get("lobxfl", {}).get("same_day", "exclude"),
     )
 
 
@@ -260,7 +266,11 @@ def design_overrides(design: Design) -> list[tuple[str, str]]:
         (f"time point {row['TPT']}", " ".join(filter(None, (row["ELTM"], row["TPTREF"]))))
         for row in design.timepoints.to_pylist()
     ]
-    chosen = (("tie of epochs", design.tie, "treatment"), ("epoch before the first", design.before, "blank"))
+    chosen = (
+        ("tie of epochs", design.tie, "treatment"),
+        ("epoch before the first", design.before, "blank"),
+        ("day of first exposure for --LOBXFL", design.same_day, "exclude"),
+    )
     found += [(name, value) for name, value, default in chosen if value != default]
     return found + [(f"baseline of {domain}", rule) for domain, rule in design.baseline.items()]
 
