@@ -63,8 +63,6 @@ METHODS: Mapping[str, str] = MappingProxyType(
         "--STNRHI": "--ORNRHI converted in the same way as the result.",
         "--NRIND": "As reported. Where nothing was reported: LOW below the reference range, HIGH above it, "
         "else NORMAL; both bounds belong to the range.",
-        "--LOBXFL": "Y on the last non-missing result before RFXSTDTC, for each subject and test with its "
-        "category, specimen, method, position and location. Dates are compared at the precision both have.",
         "RFSTDTC": "The earliest start of exposure to study treatment, where the source states no other.",
         "RFENDTC": "The latest end of exposure to study treatment, where the source states no other.",
         "RFXSTDTC": "The earliest EX.EXSTDTC of the subject.",

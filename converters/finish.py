@@ -268,6 +268,7 @@ def derive_block(
             collected_units=collected,
             unit_of=study.unit_of,
             design=study.design,
+            baseline_same_day=study.design.same_day,
             elements=elements,
             exposure=exposure,
         )

@@ -44,6 +44,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "timepoints": {},
     "epochs": {"tie": str, "before": str},
     "baseline": {},
+    "lobxfl": {"same_day": str},
     "terminology": {"folder": str, "conceptmaps": list, "loinc": str, "loinc_table": str},
     "dictionaries": {
         "meddra": str,
