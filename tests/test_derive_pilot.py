@@ -83,7 +83,7 @@ def test_epochs_of_the_pilot_by_its_elements(
 @pytest.mark.parametrize(
     ("domain", "patterns"),
     [
-        # the sponsor took another date than the start: the visit at which it was recorded
+        # the sponsor mostly took the date on which it was recorded, and not the start
         ("CM", {("SCREENING", "TREATMENT"): 4711, ("TREATMENT", "SCREENING"): 57}),
         # the sponsor counts the end of treatment as follow-up in DS, and as treatment everywhere else
         ("DS", {("TREATMENT", "FOLLOW-UP"): 466}),
