@@ -360,6 +360,7 @@ def test_terminology_of_another_standard_is_never_used_for_sdtm(tmp_path: Path) 
         ("  glucose ", "submission value", "Glucose"),
         ("Hemoglobin Monomer", "synonym", "HGB"),
         ("glucose measurement", "preferred term", "GLUC"),
+        ("1-hydroxypyrene measurement", "preferred term", "OHPYR1"),
     ],
 )
 def test_a_term_is_found_by_any_of_its_names(text: str, by: str, value: str) -> None:

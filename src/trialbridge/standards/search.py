@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
@@ -48,7 +48,7 @@ def lookup(text: str, ct: str = DEFAULT_CT, within: str = "") -> tuple[Hit, ...]
     """
     key = " ".join(text.split()).casefold()
     store = store_of(ct)
-    hits = (_hit(place, key, store, ct) for place in _named(store).get(key, ()))
+    hits = (_hit(place, key, store, ct) for place in _places(_named(store).get(key, "")))
     return _of_codelist(hits, within, ct)
 
 
@@ -61,7 +61,8 @@ def parts(text: str, ct: str = DEFAULT_CT, within: str = "") -> tuple[Hit, ...]:
     """
     key = " ".join(text.split()).casefold()
     store = store_of(ct)
-    places = dict.fromkeys(place for name, found in _named(store).items() if key in name for place in found)
+    texts = (found for name, found in _named(store).items() if key in name)
+    places = dict.fromkeys(place for of_name in texts for place in _places(of_name))
     hits = (_hit(place, "", store, ct) for place in places)
     found = _of_codelist(hits, within, ct)
     return tuple(sorted(found, key=lambda hit: (len(hit.term.submission_value), hit.term.submission_value)))
@@ -82,21 +83,29 @@ def _hit(place: _Place, key: str, store: Store, ct: str) -> Hit:
         *((synonym, "synonym") for synonym in term.synonyms),
         (term.preferred_term, "preferred term"),
     )
-    by = next((kind for name, kind in names if name.casefold() == key), "part")
+    by = next((kind for name, kind in names if " ".join(name.split()).casefold() == key), "part")
     return Hit(store.entries[code].facts, term, by)
 
 
 @cache
-def _named(store: Store) -> Mapping[str, list[_Place]]:
-    """Return code or folded name -> the terms that it names."""
-    found: dict[str, list[_Place]] = {}
-    for facts in store.facts:
-        for number, cells in enumerate(store.lines(facts.code)):
-            _, code, value, synonyms, preferred = cells
-            for name in {code.casefold(), value.casefold(), preferred.casefold(), *_folded(synonyms)}:
-                found.setdefault(name, []).append((facts.code, number))
+def _named(store: Store) -> Mapping[str, str]:
+    """Return code or folded name -> the places of the terms that it names.
+
+    Places are text, and all names are folded at once: so many small objects would take longer than the rest.
+    """
+    found: dict[str, str] = {}
+    of, number = "", 0
+    for codelist_code, code, value, synonyms, preferred in store.folded():
+        if codelist_code != of:
+            of, number = codelist_code, 0
+        place = f"{of} {number};"
+        number += 1
+        for name in {code, value, preferred, *(synonyms.split("; ") if synonyms else ())}:
+            found[name] = found.get(name, "") + place
     return found
 
 
-def _folded(synonyms: str) -> Iterable[str]:
-    return synonyms.casefold().split("; ") if synonyms else ()
+def _places(text: str) -> Iterator[_Place]:
+    for place in filter(None, text.split(";")):
+        code, _, number = place.partition(" ")
+        yield code.upper(), int(number)

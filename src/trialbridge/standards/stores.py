@@ -11,7 +11,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -136,6 +136,25 @@ class Store:
         text = _member(self, place.offset, place.size)[place.start : place.start + place.length].decode()
         rows = (line.split("\t") for line in text.splitlines())
         return [[code, *cells] for code, releases, *cells in rows if self.name in releases.split(" ")]
+
+    def folded(self) -> Iterator[list[str]]:
+        """Yield the rows of all terms in folded case and single spaces, by codelist, in the order of `lines`."""
+        place = max(entry.place.offset + entry.place.size for entry in self.entries.values())
+        first = min(entry.place.offset for entry in self.entries.values())
+        text = (
+            gzip.decompress(self.packed[first:place])
+            .decode()
+            .casefold()
+            .replace("   ", " ")
+            .replace("  ", " ")
+        )
+        having: dict[str, bool] = {}
+        for line in text.splitlines():
+            of, releases, *cells = line.split("\t")
+            if releases not in having:
+                having[releases] = self.name in releases.split(" ")
+            if having[releases]:
+                yield [of, *cells]
 
     @cached_property
     def packed(self) -> bytes:
