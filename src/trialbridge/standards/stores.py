@@ -138,7 +138,7 @@ class Store:
         return [[code, *cells] for code, releases, *cells in rows if self.name in releases.split(" ")]
 
     def folded(self) -> Iterator[list[str]]:
-        """Yield the rows of all terms in folded case and single spaces, by codelist, in the order of `lines`."""
+        """Yield the rows of all terms, in folded case and single spaces, in the order of `lines`."""
         place = max(entry.place.offset + entry.place.size for entry in self.entries.values())
         first = min(entry.place.offset for entry in self.entries.values())
         text = (
