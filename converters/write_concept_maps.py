@@ -60,9 +60,8 @@ def concept_map(name: str) -> dict[str, Any]:
         ConfigurationError: There is no such table.
 
     Example:
-        >>> made = concept_map("sex")
-        >>> made["group"][0]["element"][0]["target"][0]["display"]
-        'F'
+        >>> concept_map("sex")["targetUri"]
+        'urn:trialbridge:codelist:SEX'
     """
     if name not in table_names():
         raise ConfigurationError(name, f"is none of {', '.join(table_names())}")
