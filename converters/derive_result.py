@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from decimal import Context as Rounding
@@ -57,15 +56,20 @@ def collected_units(table: pa.Table, domain: str) -> dict[tuple[str, str], froze
         {('ALT', ''): frozenset({'U/L'})}
     """
     found: dict[tuple[str, str], frozenset[str]] = {}
-    for test, specimen, unit, _ in _combinations(table, domain)[0]:
-        units = found.setdefault((test, specimen), frozenset())
-        found[test, specimen] = units | ({unit} if unit else frozenset())
+    for test, specimen, unit, _, agent in _combinations(table, domain)[0]:
+        key = _measured(test, specimen, agent)
+        found[key] = found.get(key, frozenset()) | ({unit} if unit else frozenset())
     return found
 
 
-def _combinations(table: pa.Table, domain: str) -> tuple[list[tuple[str, str, str, str]], Numbers]:
-    """Return the distinct tests, specimens, units and scales, and for each row which of them it has."""
-    names = [domain + suffix for suffix in ("TESTCD", "SPEC", "ORRESU", "RESSCL")]
+def _measured(test: str, specimen: str, agent: str) -> tuple[str, str]:
+    """Return what results of one unit are of: antibodies are told apart by what they bind to."""
+    return test, f"{specimen} {agent}".strip()
+
+
+def _combinations(table: pa.Table, domain: str) -> tuple[list[tuple[str, str, str, str, str]], Numbers]:
+    """Return the distinct tests, specimens, units, scales and agents, and for each row which it has."""
+    names = [domain + suffix for suffix in ("TESTCD", "SPEC", "ORRESU", "RESSCL", "BDAGNT")]
     columns = [pc.fill_null(texts(table, name), "") for name in names]
     which, _ = encode(pa.array(group(columns, len(table))))
     first = pa.array(np.unique(which, return_index=True)[1])
@@ -77,20 +81,18 @@ def _steps(table: pa.Table, context: Context) -> tuple[list[Step], Numbers]:
     combinations, which = _combinations(table, context.domain)
     collected = context.collected_units or collected_units(table, context.domain)
     steps = []
-    for test, specimen, unit, scale in combinations:
-        step = _step(test, specimen, unit, collected, context)
+    for test, specimen, unit, scale, agent in combinations:
+        units = collected.get(_measured(test, specimen, agent), frozenset())
+        step = _step(test, specimen, unit, units, context)
         graded = scale in BY_GRADE and step.conversion is None
         steps.append(Step(test, unit, unit, SAME) if graded else step)
     return steps, which
 
 
-def _step(
-    test: str, specimen: str, unit: str, collected: Mapping[tuple[str, str], frozenset[str]], context: Context
-) -> Step:
+def _step(test: str, specimen: str, unit: str, units: frozenset[str], context: Context) -> Step:
     """Return how one test, specimen and unit comes to its standard unit."""
     target = context.unit_of.get(test) or standard_unit(test, specimen, context.units)
     if target is None:
-        units = collected.get((test, specimen), frozenset())
         if len(units) > 1:
             return Step(test, unit, fault="unit-no-standard")
         target = next(iter(units), "")

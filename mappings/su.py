@@ -7,6 +7,7 @@ day of the answer.
 from __future__ import annotations
 
 from trialbridge.codecs import DateTime, Lookup, Number
+from trialbridge.conditions import Where
 from trialbridge.mapping import Domain, Supp
 from trialbridge.observed import (
     ABSENT,
@@ -27,6 +28,7 @@ from trialbridge.vocabulary import LOINC, SNOMED
 ANSWER = "$this.valueCodeableConcept"
 USED = Lookup("substance_use", SNOMED, partial=True)
 UNTIL = Lookup("substance_use", SNOMED, "until", partial=True)
+GOES_ON = OneOf(At(f"{ANSWER}.coding[].code", UNTIL), At(f"{ANSWER}.text", UNTIL))
 
 SU = Domain(
     code="SU",
@@ -65,11 +67,8 @@ SU = Domain(
         "SUENDTC": At("effectivePeriod.end", DateTime()),
         "SUSTDY": OneWay("derived: SUSTDTC against DM.RFSTDTC"),
         "SUENDY": OneWay("derived: SUENDTC against DM.RFSTDTC"),
-        "SUENRTPT": OneOf(
-            Read(Given("effectiveDateTime", At(f"{ANSWER}.coding[].code", UNTIL))),
-            Read(Given("effectiveDateTime", At(f"{ANSWER}.text", UNTIL))),
-        ),
-        "SUENTPT": OneOf(Read(Given(f"{ANSWER}.coding[].code", At("effectiveDateTime", DateTime())))),
+        "SUENRTPT": OneOf(Read(Given("effectiveDateTime", GOES_ON))),
+        "SUENTPT": OneOf(Read(Where(GOES_ON, At("effectiveDateTime", DateTime())))),
     },
     supp={
         "SUANSWER": Supp(

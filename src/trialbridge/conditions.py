@@ -56,3 +56,41 @@ class When:
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
         """Return what the rule writes."""
         return self.rule.to_fhir(column, vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A rule that holds only where another one gives a value.
+
+    Attributes:
+        other: The rule that must give a value.
+        rule: What holds then.
+
+    Example:
+        >>> from trialbridge.rules import At
+        >>> Where(At("status"), At("recordedDate")).paths
+        ('status', 'recordedDate')
+    """
+
+    other: Rule
+    rule: Rule
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of both rules."""
+        return (*self.other.paths, *self.rule.paths)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The places of the rule."""
+        return self.rule.targets
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return what the rule reads, where the other gives a value."""
+        cells = self.rule.to_sdtm(leaves, vocabulary)
+        holds = self.other.to_sdtm(leaves, vocabulary).values.is_valid()
+        return Cells(pc.if_else(holds, cells.values, None), cells.which, pc.and_(holds, cells.lost))
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return what the rule writes."""
+        return self.rule.to_fhir(column, vocabulary)

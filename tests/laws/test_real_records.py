@@ -36,6 +36,8 @@ CARRIED: Mapping[str, float] = {
     "VSLAT": 0.6,
     # the category of a test that only the study's own settings know
     "LBCAT": 0.1,
+    "CPCAT": 0.3,
+    "ISCAT": 0.1,
     # what the value is derived from is no record of this domain
     "LBDRVFL": 0.05,
     "QSDRVFL": 1.0,
@@ -52,7 +54,9 @@ CARRIED: Mapping[str, float] = {
 
 CARRIED_IN_R5: Mapping[str, float] = {
     # R5 names an arm by an id, the investigator as a party of the study, and consents by the day
-    **dict.fromkeys(("ARM", "ACTARM", "INVID", "INVNAM", "RFICDTC"), 1.0),
+    **dict.fromkeys(("ARM", "ACTARM", "INVID", "INVNAM", "RFICDTC", "DSSTDTC"), 1.0),
+    # and the policy that was consented to by a reference
+    "DSPOLICY": 1.0,
 }
 
 
