@@ -18,6 +18,10 @@ MAPPED, EXCLUDED, UNMAPPED = "mapped", "excluded", "unmapped"
 NOT_DRAWN_ON = "no record draws on it"
 NO_SUBJECT = "its subject is not in the study"
 OUTCOME = "tells how a request went; it is no fact of a subject"
+NOT_SAID = {
+    "MedicationRequest": "no record draws on it, and an order does not say that the medication was taken",
+}
+"""Types of which no record can come, for what they do not say, beside what is drawn on."""
 DROPPED = {"OperationOutcome": OUTCOME, "Bundle": "an envelope", "Parameters": "an envelope"}
 
 
@@ -83,7 +87,7 @@ def _states(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the status and the reason of each row; what is said later overrules what is said before."""
     status = np.full(rows, EXCLUDED if kind in DROPPED else UNMAPPED, object)
-    reason = np.full(rows, DROPPED.get(kind, NOT_DRAWN_ON), object)
+    reason = np.full(rows, DROPPED.get(kind) or NOT_SAID.get(kind, NOT_DRAWN_ON), object)
     whys = account.unmapped | account.left
     in_part = {row: f"in part: {why}" for row, why in whys.items() if row in account.drawn}
     for state, reasons in (
