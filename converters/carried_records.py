@@ -21,7 +21,6 @@ from trialbridge.carriage import (
     BASIS,
     DATASET,
     ROW,
-    digests,
     extension_paths,
     numbers_in,
     read_extension,
@@ -42,7 +41,7 @@ from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.provenance import JOIN
 from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity
-from trialbridge.mapping import Records, of_elements, with_extension
+from trialbridge.mapping import Records, basis_of, of_elements, with_extension
 from trialbridge.model import Dataset, Variable
 from trialbridge.paths import parse
 from trialbridge.registry import SUBJECTS, Paths, all_declarations, paths_by_type
@@ -72,6 +71,7 @@ class Restored:
         provenance: Dataset -> where each of its records came from, see `conversion.POINTERS`.
         records: Resource type -> dataset -> the row of the resource that each of its records came from.
         drawn: Resource type -> rows that records draw on.
+        excluded: Resource type -> row -> why it is no record any more.
         findings: Records that were changed since they were written.
     """
 
@@ -81,6 +81,7 @@ class Restored:
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
     )
     drawn: dict[str, list[np.ndarray]] = field(default_factory=lambda: defaultdict(list))
+    excluded: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -130,7 +131,7 @@ def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> 
     """
     whole = Restored()
     found = _found(staged, identities)
-    known = _declared(staged)
+    known = _declared(staged, whole)
     study = ""
     for name in sorted(found.keys() | known.keys(), key=lambda name: (name != "DM", name)):
         tables = [_records(name, one, staged, identities, vocabulary, whole) for one in found.get(name, ())]
@@ -185,12 +186,14 @@ def _resources(kind: str, unit: pa.Table, staged: Staged) -> np.ndarray:
     return found
 
 
-def _declared(staged: Staged) -> dict[str, DeclaredDataset]:
+def _declared(staged: Staged, whole: Restored) -> dict[str, DeclaredDataset]:
     table = staged.table("Library")
     if table is None:
         return {}
-    found = [read_library(data) for data in column(table, LIBRARY[1]).to_pylist() if data]
-    return {one.name: one for one in found if one is not None}
+    contents = enumerate(column(table, LIBRARY[1]).to_pylist())
+    found = {row: one for row, data in contents if data and (one := read_library(data)) is not None}
+    whole.drawn["Library"].append(np.fromiter(found, np.int64, len(found)))
+    return {one.name: one for one in found.values()}
 
 
 def _records(
@@ -208,11 +211,13 @@ def _records(
     carried = read_extension(domain.rows, leaves)
     records = with_extension(domain, leaves, natives)
     values = dict(records.values)
-    changed = _changed(natives.values, carried)
+    changed = _changed(basis_of(domain, leaves, natives), carried)
+    kept = np.ones(len(base), bool)
     if changed.any():
         _note(name, leaves, changed, whole)
         values |= _elements_first(natives.values, values, changed)
-    whole.records[found.kind][name].append(base)
+        kept = _kept(leaves, changed, whole)
+    whole.records[found.kind][name].append(base[kept])
     _draw(leaves, whole)
     patients = _patients(found.kind, staged, identities, rowset.base)
     whole.drawn["Patient"].append(patients.drop_null().to_numpy())
@@ -220,7 +225,21 @@ def _records(
     values["USUBJID"] = pc.coalesce(values.get("USUBJID", blank(len(base))), _usubjid(staged, patients))
     proof = _proof(leaves, staged, records, values, code_of(name))
     order = carried.get(ROW, blank(len(base))).cast(pa.int64())
-    return pa.table({**values, **{f"{PROOF}{key}": one for key, one in proof.items()}, ROW: order})
+    table = pa.table({**values, **{f"{PROOF}{key}": one for key, one in proof.items()}, ROW: order})
+    return table.filter(pa.array(kept))
+
+
+def _kept(leaves: StagedLeaves, changed: np.ndarray, whole: Restored) -> np.ndarray:
+    """Return which records still count: not those whose changed resource is now withdrawn."""
+    kept = np.ones(leaves.rows, bool)
+    base = leaves.rowset.base.to_numpy()
+    for path, reasons in leaves.domain.excluded.items():
+        codes = leaves(path).to_pylist()
+        for row in np.flatnonzero(changed):
+            if (reason := reasons.get(codes[row])) is not None:
+                whole.excluded[leaves.domain.source][int(base[row])] = reason
+                kept[row] = False
+    return kept
 
 
 def _proof(
@@ -252,11 +271,11 @@ def _draw(leaves: StagedLeaves, whole: Restored) -> None:
         whole.drawn[join.type].append(rows.drop_null().to_numpy())
 
 
-def _changed(natives: Mapping[str, pa.Array], carried: Mapping[str, pa.Array]) -> np.ndarray:
+def _changed(basis: pa.Array, carried: Mapping[str, pa.Array]) -> np.ndarray:
     """Return which records are of resources whose elements say something else than when they were written."""
     if BASIS not in carried:
-        return np.zeros(len(next(iter(natives.values()), ())), bool)
-    differs = pc.fill_null(pc.not_equal(digests(natives), carried[BASIS]), False)  # noqa: FBT003 -- an Arrow scalar
+        return np.zeros(len(basis), bool)
+    differs = pc.fill_null(pc.not_equal(basis, carried[BASIS]), False)  # noqa: FBT003 -- an Arrow scalar
     changed: np.ndarray = differs.to_numpy(zero_copy_only=False)
     return changed
 

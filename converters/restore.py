@@ -30,6 +30,8 @@ def restored_conversion(
             note_records(run.accounts, kind, name, np.concatenate(rows))
     for kind, drawn in [*carried.drawn.items(), *_sources_of(carried)]:
         run.accounts[kind].drawn.update(*(rows.tolist() for rows in drawn))
+    for kind, reasons in carried.excluded.items():
+        run.accounts[kind].excluded |= reasons
     account = ledger(staged, identities, run.accounts)
     beside = pc.sum(pc.equal(account["status"], "unmapped")).as_py() or 0
     if beside:

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import BASIS, DATASET, digests, extension_texts
+from trialbridge.carriage import BASIS, DATASET, extension_texts
 from trialbridge.columns import SEPARATOR, blank, by_value
 from trialbridge.converters.assemble import Assembled, Assembler, Written, digest
 from trialbridge.converters.build import Struct
@@ -24,7 +24,7 @@ from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.converters.stage import Staged, column, whole_table
 from trialbridge.elements import Version
-from trialbridge.mapping import Domain, of_elements, to_records
+from trialbridge.mapping import Domain, basis_of, of_elements, to_records
 from trialbridge.plans import ReadPlan
 from trialbridge.registry import paths_by_type
 from trialbridge.routing import carried, to_leaves
@@ -89,7 +89,7 @@ def to_resources(
 
 def _basis(table: Cells, read: Cells) -> dict[str, pa.Array]:
     """Return the digest of what the elements say, for records that are of a dataset."""
-    return {BASIS: digests(read)} if DATASET in table else {}
+    return {BASIS: read[BASIS]} if DATASET in table else {}
 
 
 def _carrying(
@@ -184,5 +184,6 @@ def _read(
         rowset = Rowset(pc.index_in(parents, first).cast(pa.int64()), numbers)
     leaves = StagedLeaves(domain, staged, identify(staged), rowset)
     back = pa.array(np.argsort(order), pa.int64())
-    read = to_records if carried else of_elements
-    return {name: values.take(back) for name, values in read(domain, leaves, vocabulary).values.items()}
+    found = to_records(domain, leaves, vocabulary) if carried else of_elements(domain, leaves, vocabulary)
+    values = {**found.values, BASIS: basis_of(domain, leaves, found)}
+    return {name: column.take(back) for name, column in values.items()}

@@ -43,7 +43,8 @@ def tool() -> ModuleType:
     """Return the measuring script as a module."""
     path = Path(__file__).parents[1] / "tools" / "check_crosswalks.py"
     spec = importlib.util.spec_from_file_location("check_crosswalks", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -123,7 +124,8 @@ def test_the_users_own_table_gives_parts(tmp_path: Path) -> None:
     )
     parts = parts_of_code(LoincFiles(table="Loinc.csv", folder=str(tmp_path)), "99999-9")
     assert parts == Parts("Urate", "SCnc", "Pt", "Ser/Plas", "Qn", "")
-    assert parts and suggest_from_parts(parts)[0].testcd == "URATE"
+    assert parts
+    assert suggest_from_parts(parts)[0].testcd == "URATE"
 
 
 def test_what_is_no_loinc_table_is_refused(tmp_path: Path) -> None:

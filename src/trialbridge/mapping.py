@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import ABSENT, extension_path, extension_paths, read_extension
+from trialbridge.carriage import ABSENT, digests, extension_path, extension_paths, read_extension
 from trialbridge.columns import blank
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
@@ -165,6 +165,11 @@ def of_elements(domain: Domain, leaves: Leaves, vocabulary: Vocabulary) -> Recor
         if cells.which is not None:
             records.which[name] = cells.which
     return records
+
+
+def basis_of(domain: Domain, leaves: Leaves, natives: Records) -> pa.Array:
+    """Return the digest of what the elements of each record say, and of the status that may exclude it."""
+    return digests({**natives.values, **{path: leaves(path) for path in domain.excluded}})
 
 
 def with_extension(domain: Domain, leaves: Leaves, records: Records) -> Records:
