@@ -172,8 +172,6 @@ def _routed(
         account.usubjid = subjects.usubjid.take(numbers)
         live = identities.indexes[kind].live & not_excluded(kind, table, account)
         belongs = numbers.is_valid().to_numpy(zero_copy_only=False)
-        if kind == "ResearchSubject":
-            account.excluded |= subjects.others
         if kind not in MAPPED_TYPES:
             if kind in SUPPORT:
                 continue
@@ -187,6 +185,11 @@ def _routed(
         for domain, rowset in _with_a_plan(routed.rowsets, run.study):
             kept = without_excluded(domain, rowset, table, account)
             rowsets.append((domain, kept, whose[kept.base.to_numpy()]))
+    mine = [rowset.base for domain, rowset, _ in rowsets if domain.source == "ResearchSubject"]
+    used = {row for rows in mine for row in rows.to_pylist()}
+    participation = run.accounts["ResearchSubject"]
+    participation.excluded |= {row: why for row, why in subjects.others.items() if row not in used}
+    participation.unmapped |= {row: why for row, why in subjects.others.items() if row in used}
     return rowsets
 
 

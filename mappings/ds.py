@@ -106,6 +106,20 @@ def milestone(part: str, code: str, term: str, place: str) -> Domain:
     )
 
 
+def said(code: str, term: str) -> tuple[Rule, ...]:
+    """Return the rules that give a word where any progress has a state, in R5 and in R4.
+
+    Args:
+        code: The state.
+        term: The word.
+    """
+    in_r4 = {"url": PROGRESS, f"extension[url=subjectState].{CONCEPT}.coding[].code": code}
+    return (
+        Read(Matching("progress[*]", {"subjectState.coding[].code": code}, then=term)),
+        Read(Matching("extension[*]", in_r4, then=term)),
+    )
+
+
 def ended(read: Callable[[str], tuple[Rule, ...]]) -> tuple[Rule, ...]:
     """Return the rules that read a value of the end of participation, whichever state it is."""
     return tuple(rule for code in ENDS for rule in read(code))
@@ -160,6 +174,7 @@ DS_ENDED = Domain(
             At(f"{WHY}.text"),
             Read(At(f"{WHY}.coding[].display")),
             Read(At("status", Codes({code: code.upper() for code in ENDS}, partial=True))),
+            *ended(lambda code: said(code, code.upper())),
         ),
         # Synonym and grouping qualifiers
         "DSDECOD": OneOf(
@@ -169,6 +184,7 @@ DS_ENDED = Domain(
             At(f"{WHY}.coding[system={NCIT}].code", Term(REASONS, partial=True)),
             Read(At(f"{WHY}.text", Reason(partial=True))),
             Read(At(f"{WHY}.coding[].display", Reason(partial=True))),
+            *said("ineligible", "SCREEN FAILURE"),
             Read(At("status", Codes({"ineligible": "SCREEN FAILURE"}))),
         ),
         "DSCAT": OneOf(Read(Const("DISPOSITION EVENT"))),
