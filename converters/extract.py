@@ -46,6 +46,12 @@ POINTERS: Mapping[str, pa.DataType] = {
     "_hash": pa.int64(),
     "_version": pa.string(),
 }
+WHOLE = "whole"
+"""The unit that keeps the text of a resource as it was read: a column ``text``."""
+
+KEPT = frozenset({"EvidenceVariable", "Group", "PlanDefinition", "ResearchStudy"})
+"""Types of which the whole text is kept: few in a study, and trees of any depth."""
+
 UNIT_POINTERS: Mapping[str, pa.DataType] = {"_parent": pa.int64(), "_item": pa.string()}
 
 
@@ -194,7 +200,17 @@ class Extraction:
             _hash=_digests(_chosen(batch.data, kept)),
             _version=pa.repeat(version, rows),
         )
+        if batch.type in KEPT:
+            self._keep(batch.type, _chosen(batch.data, kept), first)
         return first
+
+    def _keep(self, kind: str, texts: Sequence[bytes], first: int) -> None:
+        """Keep resources as they are written."""
+        table = self._table((kind, WHOLE), {"text": "text"}, UNIT_POINTERS)
+        rows = len(texts)
+        table.point(_parent=np.arange(first, first + rows), _item=pa.repeat("", rows))
+        table.columns.cells["text"] += [bytes(text).decode() for text in texts]
+        table.grow(rows)
 
     def _unknown(self, batch: Batch) -> None:
         """Keep the place of a resource of a type that no release defines."""
