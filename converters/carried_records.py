@@ -8,7 +8,7 @@ the record was written (its digest tells), they count, and a finding says so.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from trialbridge.carriage import (
     ABSENT,
     BASIS,
     DATASET,
+    RECORD,
     ROW,
     extension_paths,
     numbers_in,
@@ -29,6 +30,7 @@ from trialbridge.classes import of_class
 from trialbridge.columns import TEXT, blank
 from trialbridge.conversion import POINTERS
 from trialbridge.converters.declared import DeclaredDataset, read_library
+from trialbridge.converters.fhir_bytes import Source, content
 from trialbridge.converters.fhir_parts import (
     CARRIED,
     code_of,
@@ -43,6 +45,7 @@ from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Records, basis_of, of_elements, with_extension
 from trialbridge.model import Dataset, Variable
+from trialbridge.native import native
 from trialbridge.paths import parse
 from trialbridge.registry import SUBJECTS, Paths, all_declarations, paths_by_type
 from trialbridge.standards import ig_datasets, ig_variables, keys
@@ -57,6 +60,10 @@ PROOF = "~"
 
 STAGED = ("_source", "_position", "_within", "", "id", "meta.versionId", "_version")
 """The staged columns of `conversion.POINTERS`, in its order."""
+
+HEAD = 2**16
+FIRST = 64
+"""Bytes of a file, and files, that are looked at to guess what was carried."""
 
 LIBRARY = ("name", "content[].data")
 """What is read of a Library."""
@@ -409,9 +416,19 @@ def _typed(cells: pa.Array, kind: Kind) -> tuple[pa.Array, pa.Array]:
     return pc.if_else(marked, pa.scalar(None, TEXT), cells).cast(pa.float64()), marks
 
 
-def carried_paths() -> dict[str, Paths]:
-    """Return what must be read of FHIR for records to come back: resource type -> unit -> paths."""
+def carried_paths(*, natively: bool = False) -> dict[str, Paths]:
+    """Return what must be read of FHIR for records to come back: resource type -> unit -> paths.
+
+    Args:
+        natively: Read the elements that only records from SDTM use, too.
+    """
     generic = [of_class("XX", group) for group in ("FINDINGS", "INTERVENTIONS", "EVENTS", "")]
-    paths = paths_by_type([*all_declarations(), *generic])
+    known = [*all_declarations(), *generic]
+    paths = paths_by_type([*known, *(map(native, known) if natively else ())])
     paths["Library"] = {"": dict.fromkeys(LIBRARY)}
     return paths
+
+
+def seem_carried(sources: Sequence[Source]) -> bool:
+    """Return whether the first bytes of some file have the documented extension; a guess that saves reading twice."""
+    return any(RECORD.encode() in content(source, HEAD)[0] for source in sources[:FIRST])

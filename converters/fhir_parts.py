@@ -17,6 +17,7 @@ from trialbridge.classes import observation_class, of_class
 from trialbridge.columns import SEPARATOR, TEXT, flat
 from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
+from trialbridge.native import native
 from trialbridge.registry import DOMAINS, declarations
 from trialbridge.standards import ig_variables, keys
 
@@ -73,8 +74,11 @@ def declaration_of(dataset: str, variables: Collection[str], kind: str = "") -> 
         *(declarations(code) if code in DOMAINS else ()),
         of_class(dataset, observation_class(dataset, variables)),
     ]
-    return next(
-        (one for one in known if one.source == kind), replace(known[-1], source=kind) if kind else known[0]
+    return native(
+        next(
+            (one for one in known if one.source == kind),
+            replace(known[-1], source=kind) if kind else known[0],
+        )
     )
 
 

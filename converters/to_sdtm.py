@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from trialbridge.columns import joined, remembering, split
 from trialbridge.conversion import Conversion
-from trialbridge.converters.carried_records import carried_paths, restored
+from trialbridge.converters.carried_records import Restored, carried_paths, restored, seem_carried
 from trialbridge.converters.check_terms import check_foreign, check_terms
 from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.conventional import in_conventional_units
@@ -35,7 +35,7 @@ from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_draw
 from trialbridge.converters.panels import with_panels
 from trialbridge.converters.planned_visits import overlap_findings
 from trialbridge.converters.provenance import provenance
-from trialbridge.converters.read_fhir import sources
+from trialbridge.converters.read_fhir import Source, sources
 from trialbridge.converters.restore import restored_conversion
 from trialbridge.converters.route import PATHS, REPEATED, Routed, route
 from trialbridge.converters.run import Run
@@ -82,24 +82,36 @@ def to_sdtm(
     with run.step("find"):
         found, unread = sources(inputs)
         run.findings = [*unread, *refused]
-    with run.step("read"):
-        paths = carried_paths()
-        for kind, more in PATHS.items():
-            paths[kind][""] |= dict.fromkeys(more)
-        staged = stage(found, paths, release, processes, progress)
-        run.findings += staged.findings
     with ThreadPoolExecutor(1) as pool:  # files are hashed while the tables are worked on
         hashes = pool.submit(lambda: {source.name: source.sha256 for source in found})
-        with run.step("identify"):
-            identities = identify(staged)
-            run.findings += identities.findings
-        with run.step("restore"):
-            carried = restored(staged, identities, run.study.vocabulary)
+        staged, identities, carried = _read(run, found, release, processes)
         if carried.datasets:
             return restored_conversion(run, staged, identities, carried, hashes.result())
         plan = _plan(run, staged, identities)
         tables = _tables(run, plan, block_subjects)
         return _conversion(run, plan, tables, hashes.result())
+
+
+def _read(
+    run: Run, found: Sequence[Source], release: Version | None, processes: int | None
+) -> tuple[Staged, Identities, Restored]:
+    """Return what was read, who is who in it, and what was carried from SDTM."""
+    natively = seem_carried(found)
+    before = run.findings
+    while True:
+        with run.step("read"):
+            paths = carried_paths(natively=natively)
+            for kind, more in PATHS.items():
+                paths[kind][""] |= dict.fromkeys(more)
+            staged = stage(found, paths, release, processes, run.progress)
+        with run.step("identify"):
+            identities = identify(staged)
+        with run.step("restore"):
+            carried = restored(staged, identities, run.study.vocabulary)
+        if bool(carried.datasets) == natively:
+            run.findings = [*before, *staged.findings, *identities.findings]
+            return staged, identities, carried
+        natively = not natively  # the first bytes told otherwise than the whole
 
 
 def _plan(run: Run, staged: Staged, identities: Identities) -> Plan:

@@ -7,6 +7,7 @@ dataset (trial design, relationships, a sponsor's own tables) becomes Basic reso
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 
 from trialbridge.codecs import Codes, DateTime
 from trialbridge.mapping import Domain
@@ -112,6 +113,7 @@ def observation_class(name: str, variables: Collection[str]) -> str:
     return "" if name.startswith("SUPP") else next(found, "")
 
 
+@cache
 def of_class(name: str, group: str) -> Domain:
     """Return the declaration of a dataset without a mapping.
 

@@ -78,6 +78,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         f"extension[url={_PROGRESS}].extension[url=milestone].valueCodeableConcept": "progress[].milestone",
         f"extension[url={_PROGRESS}].extension[url=reason].valueCodeableConcept": "progress[].reason",
         f"extension[url={_PROGRESS}].extension[url=startDate].valueDateTime": "progress[].startDate",
+        f"extension[url={_PROGRESS}].extension[url=endDate].valueDateTime": "progress[].endDate",
     },
     "ResearchStudy": {
         "arm[*]": "comparisonGroup[*]",

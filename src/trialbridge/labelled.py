@@ -1,0 +1,56 @@
+"""Rules for a coded word that stands with its text in an extension of two parts: race and ethnicity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.codecs import Codec, Text
+from trialbridge.rules import Cells, Leaves, Written, cells_of
+from trialbridge.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A word as a coding where it has a code, and as text, which the profile asks for in any case.
+
+    Attributes:
+        base: Path of the extension.
+        codec: Translates the code.
+
+    Example:
+        >>> from trialbridge.codecs import Text
+        >>> Labelled("extension[url=x]", Text()).targets[1]
+        'extension[url=x].extension[url=ombCategory].valueCoding.code'
+    """
+
+    base: str
+    codec: Codec
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The text, and the code."""
+        return (
+            f"{self.base}.extension[url=text].valueString",
+            f"{self.base}.extension[url=ombCategory].valueCoding.code",
+        )
+
+    targets = paths
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return what the code says, else the text."""
+        text, code = map(leaves, self.paths)
+        said = self.codec.to_sdtm(code, vocabulary)
+        return cells_of(pc.coalesce(said, Text().to_sdtm(text, vocabulary)), text, code)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return the text, and the code where there is one."""
+        return dict(
+            zip(
+                self.paths,
+                (Text().to_fhir(column, vocabulary), self.codec.to_fhir(column, vocabulary)),
+                strict=True,
+            )
+        )
