@@ -25,7 +25,10 @@ MANIFEST = "run/manifest.json"
 INPUTS = "run/inputs.json"
 """Where the inputs lay; the one file that depends on the place of a run and not on its content."""
 
-SOFTWARE = ("trialbridge", "defineutils", "jinja2", "lxml", "msgspec", "numpy", "pyarrow", "xlsxwriter")
+SOFTWARE = (
+    "trialbridge", "defineutils", "jinja2", "lxml", "msgspec", "numpy", "openpyxl", "pyarrow", "pyreadstat",
+    "xlsxwriter",
+)  # fmt: skip
 _BLOCK = 2**20
 
 
@@ -157,6 +160,7 @@ def settings_of(study: Study) -> dict[str, Any]:
     return plain | {
         "design": rows_of(study.design),
         "products": sorted(study.products),
+        "found_products": sorted(study.found_products),
         "source": PurePosixPath(study.source.replace("\\", "/")).name,
         "terminology": PurePosixPath(study.terminology.replace("\\", "/")).name,
     }
