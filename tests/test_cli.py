@@ -198,7 +198,7 @@ def test_define_is_checked_and_shown(clean: Path, tmp_path: Path, capsys: pytest
 
 def test_version_names_the_standards(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["version"]) == 0
-    assert "SDTMIG 3.4" in capsys.readouterr().out
+    assert "SDTMIG 3.3, 3.4" in capsys.readouterr().out
     assert main(["version", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["Define-XML"] == "2.1"
 
