@@ -61,6 +61,16 @@ def read_xpt_library(source: Path | BinaryIO, *, encoding: str | None = None) ->
         return [_read_member(file, member) for member in list(members(file, encoding))]
 
 
+def read_xpt_members(source: Path | BinaryIO) -> list[tuple[XptHeader, Dataset]]:
+    """Return all datasets of a transport file, each with what the file says of it.
+
+    Raises:
+        ReadError: It is not XPT version 5, or is cut short.
+    """
+    with opened(source) as file:
+        return [(member.header, _read_member(file, member)) for member in list(members(file, None))]
+
+
 def iter_xpt(
     source: Path | BinaryIO, batch_rows: int = _BATCH_ROWS, *, encoding: str | None = None
 ) -> Iterator[pa.RecordBatch]:
