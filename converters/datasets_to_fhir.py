@@ -45,12 +45,14 @@ class Account:
         records: How many records it has.
         cells: Variable -> how many of its cells hold a value.
         carried: Variable -> how many of them the documented extension carries.
+        dated: Variable -> for how many of these an element holds the date, and the extension the time with it.
         lost: Variable -> how many no FHIR text can hold.
     """
 
     records: int = 0
     cells: Counter[str] = field(default_factory=Counter)
     carried: Counter[str] = field(default_factory=Counter)
+    dated: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
 
 
@@ -115,6 +117,7 @@ class DatasetsToFhir:
         )
         account = self.accounts[part.name]
         account.carried.update({name: count for name, count in made.carried.items() if name not in IMPLIED})
+        account.dated.update(made.dated)
         account.lost.update(made.lost)
         for written in made.written:
             for row, text in zip(written.rows, written.lines(), strict=True):

@@ -44,12 +44,14 @@ class Resources:
         written: The resources by type, joined ones first.
         order: The record that each part, read in order, comes from.
         carried: Variable -> how many of its cells no element could take, so that the extension carries them.
+        dated: Variable -> for how many of these an element holds the date.
         lost: Variable -> how many of its cells no FHIR text can hold.
     """
 
     written: Sequence[Written]
     order: np.ndarray
     carried: Mapping[str, int]
+    dated: Mapping[str, int]
     lost: Mapping[str, int]
 
 
@@ -84,7 +86,7 @@ def to_resources(
     if missing.columns:
         parts = extension_texts({**missing.columns, **_basis(table, read)}, numeric)
         made = _carrying(assembler, made, leaves, ids, subjects, parts)
-    return Resources(made.written, made.order, missing.cells, missing.lost)
+    return Resources(made.written, made.order, missing.cells, missing.dated, missing.lost)
 
 
 def _basis(table: Cells, read: Cells) -> dict[str, pa.Array]:

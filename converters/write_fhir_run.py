@@ -36,6 +36,7 @@ class DatasetSummary(msgspec.Struct, frozen=True):
         cells: How many cells hold a value.
         elements: How many of them an element of FHIR holds.
         carried: Variable -> how many of its cells the documented extension carries.
+        dated: Variable -> for how many of these an element holds the date.
         lost: Variable -> how many of its cells no FHIR text can hold.
     """
 
@@ -44,6 +45,7 @@ class DatasetSummary(msgspec.Struct, frozen=True):
     cells: int
     elements: int
     carried: Mapping[str, int]
+    dated: Mapping[str, int]
     lost: Mapping[str, int]
 
 
@@ -176,5 +178,6 @@ def _dataset(name: str, account: Account) -> DatasetSummary:
         cells,
         cells - carried,
         {key: count for key, count in sorted(account.carried.items()) if count},
+        {key: count for key, count in sorted(account.dated.items()) if count},
         {key: count for key, count in sorted(account.lost.items()) if count},
     )

@@ -188,12 +188,16 @@ class Carried(NamedTuple):
 
     Attributes:
         columns: Part of the extension -> its values.
-        cells: Variable -> how many of its cells are carried, or said to be absent.
+        cells: Variable -> how many of its cells are carried.
+        dated: Variable -> for how many of these an element holds the date, and only the time is missing there.
+        absent: Variable -> how many of its blank cells are said to be blank, for an element reads as a value.
         lost: Variable -> how many of its cells no FHIR string can hold: control characters, blanks alone.
     """
 
     columns: Mapping[str, pa.Array]
     cells: Mapping[str, int]
+    dated: Mapping[str, int]
+    absent: Mapping[str, int]
     lost: Mapping[str, int]
 
 
@@ -206,25 +210,39 @@ def carried(domain: Domain, table: Table, read: Table) -> Carried:
         read: The SDTM columns that were read from what was written.
     """
     columns: dict[str, pa.Array] = {}
-    cells: dict[str, int] = {}
-    lost: dict[str, int] = {}
+    counts: dict[str, dict[str, int]] = {"cells": {}, "dated": {}, "absent": {}, "lost": {}}
     absent = []
     for name in filter(table.__contains__, domain.reversible()):
         wanted, known = table[name], read[name]
+        if wanted.null_count == known.null_count == len(wanted):
+            continue
         differs = pc.fill_null(pc.not_equal(wanted, known), True)  # noqa: FBT003 -- an Arrow scalar
         missing = pc.if_else(pc.and_(differs, wanted.is_valid()), wanted, None)
         column = pc.if_else(legal("string", missing), missing, None)
         blanked = pc.and_(differs, pc.and_(column.is_null(), known.is_valid()))
         absent.append(pc.if_else(blanked, name, None))
         columns[name] = column
-        cells[name] = len(column) - column.null_count + pc.sum(blanked).as_py()
-        lost[name] = column.null_count - missing.null_count
+        counts["cells"][name] = len(column) - column.null_count
+        counts["dated"][name] = _dated(column, known)
+        counts["absent"][name] = pc.sum(blanked).as_py()
+        counts["lost"][name] = column.null_count - missing.null_count
     columns[ABSENT] = _listed(absent)
     return Carried(
         {part: values for part, values in columns.items() if values.null_count < len(values)},
-        {name: count for name, count in cells.items() if count},
-        {name: count for name, count in lost.items() if count},
+        **{kind: {name: count for name, count in some.items() if count} for kind, some in counts.items()},
     )
+
+
+def _dated(column: pa.Array, known: pa.Array) -> int:
+    """Return how many values are a time of which an element holds the date."""
+    if known.null_count == len(known) or column.null_count == len(column):
+        return 0
+    dates = pc.fill_null(pc.equal(pc.utf8_slice_codeunits(column, 0, 11), _with_t(known)), False)  # noqa: FBT003 -- an Arrow scalar
+    return int(pc.sum(dates).as_py())
+
+
+def _with_t(dates: pa.Array) -> pa.Array:
+    return pc.binary_join_element_wise(dates, "T", "")
 
 
 def _listed(columns: list[pa.Array]) -> pa.Array:
