@@ -21,7 +21,7 @@ CTGOV = "https://clinicaltrials.gov"
 TERMINOLOGIES: Mapping[str, str] = {
     "http://snomed.info/sct": "SNOMED",
     "http://fdasis.nlm.nih.gov": "UNII",
-    "urn:iso:std:iso:3166": "ISO 3166-1 alpha-3",
+    "urn:iso:std:iso:3166": "ISO 3166",
     "https://www.nlm.nih.gov/mesh": "MeSH",
     "http://va.gov/terminology/medrt": "MED-RT",
     NCIT: "CDISC CT",
@@ -72,7 +72,7 @@ def value_of(text: str, code: str = "", system: str = "") -> Record:
 
     Example:
         >>> value_of("USA", "USA", "urn:iso:std:iso:3166")
-        {'TSVAL': 'USA', 'TSVALCD': 'USA', 'TSVCDREF': 'ISO 3166-1 alpha-3'}
+        {'TSVAL': 'USA', 'TSVALCD': 'USA', 'TSVCDREF': 'ISO 3166'}
     """
     found = {"TSVAL": text}
     reference = TERMINOLOGIES.get(system)

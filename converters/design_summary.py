@@ -49,8 +49,9 @@ MODELS: Mapping[str, str] = {"3.3": "1.7", "3.4": "2.0"}
 """Version of the SDTMIG -> version of the SDTM."""
 
 NO_INFORMATION = "NI"
-ISO_8601 = ("AGEMIN", "AGEMAX", "LENGTH", "SSTDTC", "SENDTC", "DCUTDTC", "PLNTRDUR", "PTRTDUR", "TRGFUDUR")
-CDISC, COUNTRIES = "CDISC CT", "ISO 3166-1 alpha-3"
+CDISC = "CDISC CT"
+COUNTRIES: Mapping[str, str] = {"3.3": "ISO 3166-1 alpha-3", "3.4": "ISO 3166"}
+"""Version of the SDTMIG -> the name of the list of countries that its rules ask for."""
 
 
 @dataclass(frozen=True)
@@ -206,12 +207,10 @@ def _complete(code: str, number: int, record: Record, facts: Facts) -> Record:
     made = {"TSSEQ": str(number), "TSPARMCD": code, "TSPARM": name, **record}
     text = made.get("TSVAL", "")
     if code == "FCNTRY" and (country := _country(text)):
-        return made | {"TSVAL": country, "TSVALCD": country, "TSVCDREF": COUNTRIES}
+        return made | {"TSVAL": country, "TSVALCD": country, "TSVCDREF": COUNTRIES[facts.sdtmig]}
     if text and "TSVCDREF" not in made:
-        if term := known_term(code, text, facts.ct):
-            return made | {"TSVALCD": term, "TSVCDREF": CDISC, "TSVCDVER": str(facts.ct)}
-        if code in ISO_8601:
-            return made | {"TSVCDREF": "ISO 8601"}
+        term = known_term(code, text, facts.ct)
+        return made | ({"TSVALCD": term, "TSVCDREF": CDISC, "TSVCDVER": str(facts.ct)} if term else {})
     return made
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 
 from trialbridge.converters.decided import Uses
+from trialbridge.converters.design_of_staged import StagedDesign
 from trialbridge.converters.ledger import Account
 from trialbridge.converters.stage import Progress
 from trialbridge.converters.unmapped import Unmapped
@@ -29,6 +30,7 @@ class Run:
     uses: Uses = field(default_factory=Uses)
     tests: Counter[Used] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
+    design: StagedDesign = field(default_factory=StagedDesign)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:

@@ -24,6 +24,7 @@ from trialbridge.converters.conventional import in_conventional_units
 from trialbridge.converters.datasets import datasets, with_lengths
 from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.decided import other_tables
+from trialbridge.converters.design_step import take_design, trial_design
 from trialbridge.converters.earlier_guide import to_guide
 from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
@@ -117,6 +118,7 @@ def _read(
 def _plan(run: Run, staged: Staged, identities: Identities) -> Plan:
     """Return who is who, and where each record goes."""
     with run.step("identify"):
+        run.design = take_design(run, staged, identities)
         staged, identities = with_every_patient(staged, identities, run.study)
         subjects = subjects_of(declarations("DM")[0], staged, identities, run.study)
         run.findings += subjects.findings
@@ -222,7 +224,7 @@ SUPPORT = frozenset(
         "ResearchSubject", "Specimen", "Encounter", "Consent", "Questionnaire", "MedicationRequest",
         "Medication", "Substance",
         "PlanDefinition", "ActivityDefinition", "ObservationDefinition", "Device", "OperationOutcome",
-        "Bundle", "Parameters", "CarePlan", "ServiceRequest", "Appointment",
+        "EvidenceVariable", "Bundle", "Parameters", "CarePlan", "ServiceRequest", "Appointment",
     }
 )  # fmt: skip
 """Types that are no records of a subject by themselves: they count as mapped where a record draws on them."""
@@ -344,7 +346,9 @@ def _conversion(
         if run.study.units == "both":
             again, refused = in_conventional_units(found)
             found, run.findings = (*found, *again), [*run.findings, *refused]
-        found = with_lengths(found, study_lengths(found))
+        designed = trial_design(run, run.design, plan.subjects.studyid, tables).datasets
+        run.findings += check_terms(designed, run.study.ct)
+        found = with_lengths((*found, *designed), study_lengths((*found, *designed)))
     with run.step("account"):
         account = ledger(plan.staged, plan.identities, run.accounts)
         pointers = {code: provenance(code, table, plan) for code, table in tables.items()}

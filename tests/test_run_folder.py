@@ -48,7 +48,7 @@ def _write(conversion: Conversion, out: Path, **more: object) -> dict[str, bytes
 
 def test_a_run_has_its_data_and_its_proof(conversion: Conversion, tmp_path: Path) -> None:
     written = _write(conversion, tmp_path / "out", formats=("dataset-json", "parquet"))
-    names = {"dm", "ae", "lb", "supplb", "vs"}
+    names = {"dm", "ae", "lb", "supplb", "vs", "ts"}
     assert {name for name in written if name.startswith("sdtm/")} == {f"sdtm/{name}.xpt" for name in names}
     assert {name for name in written if name.startswith("json/")} == {f"json/{name}.json" for name in names}
     assert {name for name in written if name.startswith("parquet/")} == {

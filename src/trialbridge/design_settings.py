@@ -280,3 +280,28 @@ def _visit_words(row: Mapping[str, Any]) -> str:
     day = f"day {row['VISITDY']:g}" if row["VISITDY"] is not None else ""
     named = ", ".join(row["NAMES"] or ())
     return "; ".join(filter(None, (row["VISIT"], day, window, row["ARMCD"], named)))
+
+
+def parameter_problems(parameters: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the section that states parameters of the trial.
+
+    Example:
+        >>> list(parameter_problems({"Phase": "II"}))
+        ["parameters.'Phase' is no TSPARMCD: at most 8 capital letters and digits"]
+    """
+    for code, value in parameters.items():
+        if not re.fullmatch(r"[A-Z][A-Z0-9]{0,7}", code):
+            yield f"parameters.{code!r} is no TSPARMCD: at most 8 capital letters and digits"
+        texts = value if isinstance(value, list) else [value]
+        if not texts or not all(isinstance(one, str) and one.strip() for one in texts):
+            yield f"parameters.{code} must be a text, or a list of texts"
+
+
+def parameters_of(parameters: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Return TSPARMCD -> its values.
+
+    Example:
+        >>> parameters_of({"TTYPE": ["SAFETY", "EFFICACY"], "ADAPT": "N"})
+        {'TTYPE': ('SAFETY', 'EFFICACY'), 'ADAPT': ('N',)}
+    """
+    return {code: tuple(value) if isinstance(value, list) else (value,) for code, value in parameters.items()}

@@ -13,7 +13,14 @@ from typing import Any, Literal
 from trialbridge.concept_maps import ConceptMaps, read_concept_maps
 from trialbridge.decisions import Decisions, read_decisions
 from trialbridge.design import Design
-from trialbridge.design_settings import LISTS, design_overrides, design_problems, design_settings
+from trialbridge.design_settings import (
+    LISTS,
+    design_overrides,
+    design_problems,
+    design_settings,
+    parameter_problems,
+    parameters_of,
+)
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
 from trialbridge.errors import ConfigurationError, ReleaseError
 from trialbridge.loinc_files import LoincFiles
@@ -44,6 +51,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "timepoints": {},
     "epochs": {"tie": str, "before": str},
     "baseline": {},
+    "parameters": {},
     "lobxfl": {"same_day": str},
     "terminology": {"folder": str, "conceptmaps": list, "loinc": str, "loinc_table": str},
     "dictionaries": {
@@ -116,6 +124,7 @@ class Study:
     dictionaries: Dictionaries = field(default_factory=Dictionaries)
     loinc: LoincFiles = field(default_factory=LoincFiles)
     design: Design = field(default_factory=Design)
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     source: str = ""
 
     @property
@@ -166,6 +175,7 @@ class Study:
         found += [(f"dictionary {name}", said) for name, said in self.dictionaries.overrides()]
         found += self.loinc.overrides()
         found += design_overrides(self.design)
+        found += [(f"parameter {code}", "; ".join(texts)) for code, texts in self.parameters.items()]
         return [("unit system", self.units), ("terminology", self.ct), *found]
 
 
@@ -225,6 +235,7 @@ def _problems(data: Mapping[str, Any], source: str) -> list[str]:
         *_code_problems(data),
         *_variable_problems(data),
         *design_problems(data),
+        *parameter_problems(data.get("parameters", {})),
         *dictionary_problems(data.get("dictionaries", {})),
     ]
 
@@ -343,6 +354,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         loinc=_loinc_files(data, source),
         dictionaries=dictionaries_of(data.get("dictionaries", {}), str(Path(source).parent)),
         design=design_settings(data),
+        parameters=parameters_of(data.get("parameters", {})),
         source=source,
     )
 
