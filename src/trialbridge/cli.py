@@ -15,6 +15,7 @@ import typer
 
 from trialbridge.commands.convert import convert, demo
 from trialbridge.commands.define import define_app
+from trialbridge.commands.fetch import fetch
 from trialbridge.commands.outcome import BAD_INPUT, INTERNAL, INTERRUPTED, Done
 from trialbridge.commands.roundtrip import roundtrip
 from trialbridge.commands.terminology import terminology_app
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (convert, roundtrip, demo, why, version):
+for command in (convert, roundtrip, fetch, demo, why, version):
     app.command()(command)
 app.add_typer(define_app, name="define")
 app.add_typer(terminology_app, name="terminology")
