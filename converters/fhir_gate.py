@@ -1,7 +1,7 @@
 """The output gate: what FHIR forbids, and its libraries let pass, in the text of what was written.
 
-It looks at text: whatever has been looked at once, in an element of the same type, is not looked at again. Most of
-a resource is what others have too, so that few of its parts are ever decoded.
+It looks at text: whatever has been looked at once, in an element of the same type, is not looked at again.
+Most of a resource is what others have too, so that few of its parts are ever decoded.
 """
 
 from __future__ import annotations
@@ -135,25 +135,23 @@ class Gate:
         faults = kind.presence.get(names)
         if faults is None:
             faults = kind.presence[names] = tuple(_presence(kind, names))
-        references: tuple[tuple[str, str], ...] = ()
+        references = _reference(fields) if kind.name == "Reference" else ()
         for name, raw in fields.items():
-            place = kind.places.get(name)
-            if place is None:
-                continue
-            text = bytes(raw)
-            looked = place.seen.get(text)
-            if looked is None:
-                if name == "extension" and _carries(text):
-                    continue  # no two records have the same
-                looked = self._element(place, text, name)
+            looked = self._looked(kind.places.get(name), bytes(raw), name)
             if looked is not FINE:
                 faults += looked.faults
                 references += looked.references
-        if kind.name == "Reference":
-            references += _reference(fields)
         for check in INVARIANT_CHECKS.get(kind.name, ()):
             faults += tuple(check({name: bytes(raw) for name, raw in fields.items()}))
         return Looked(faults, references) if faults or references else FINE
+
+    def _looked(self, place: _Place | None, text: bytes, name: str) -> Looked:
+        looked = FINE if place is None else place.seen.get(text)
+        if looked is None:
+            assert place is not None  # noqa: S101 -- else it is fine: presence has told of it
+            lone = name == "extension" and _carries(text)  # no two records have the same
+            looked = FINE if lone else self._element(place, text, name)
+        return looked
 
     def _element(self, place: _Place, text: bytes, name: str) -> Looked:
         """Return what was found in an element, and remember it unless nothing else has the same."""

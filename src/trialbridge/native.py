@@ -1,8 +1,8 @@
 """Where records of SDTM stand in elements of FHIR, beside what their mapping says: by resource type.
 
-A mapping says where FHIR as others write it keeps a fact. A record that comes from SDTM has more: the visit, the
-subcategory, every level of a dictionary. This table has a place for it, by the last letters of the variable's
-name, so that a sponsor's own domain has it too. Both directions follow the same declaration, `native`.
+A mapping says where FHIR as others write it keeps a fact. A record that comes from SDTM has more: the visit,
+the subcategory, every level of a dictionary. This table has a place for it, by the last letters of the
+variable's name, so that a sponsor's own domain has it too. Both directions follow one declaration, `native`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from trialbridge.labelled import Labelled
 from trialbridge.mapping import Domain, Join, alternatives
 from trialbridge.quantities import Unit
 from trialbridge.rules import At, Const, Given, OneOf, Read, Rule
+from trialbridge.tested import Tested
 from trialbridge.vocabulary import NCIT
 
 SDTM = "urn:trialbridge:sdtm"
@@ -109,7 +110,8 @@ def _observation(domain: Domain) -> Rules:
     yes_no = Codes({"true": "Y", "false": "N"})
     events = _dictionary(code) if f"{domain.code[:2]}TERM" in domain.rules else {}
     return {
-        "TESTCD": OneOf(At(f"{code}.coding[system={own('test')}].code")),
+        "TESTCD": At(f"{code}.coding[system={own('test')}].code"),
+        "TEST": At(f"{code}.text"),
         "DECOD": At(_display(code, "decod")),
         "CAT": At("category[id=cat].text"),
         "SCAT": At("category[id=scat].text"),
@@ -156,7 +158,7 @@ def _adverse_event(domain: Domain) -> Rules:  # noqa: ARG001 -- one of PLACES
 
 
 def _criterion(name: str, code: str, nci: str) -> Rule:  # noqa: ARG001 -- the NCI code is a companion
-    """Return the rule of a criterion: FHIR lists those that are met; the guide's extension says of the others."""
+    """Return the rule of a criterion: FHIR lists those that are met, HL7's extension those that are not."""
     met = At(f"seriousness.coding[code={code}].code", Codes({code: "Y"}))
     said = At(f"{_reviewed(name)}.extension[url=criterionPresent].valueBoolean", Flag())
     return OneOf(*([met] if code else []), said)
@@ -205,6 +207,7 @@ def _statement(domain: Domain) -> Rules:  # noqa: ARG001 -- one of PLACES
     return {
         **_medication("dosage[].doseAndRate[].doseQuantity", "dosage[].route", "dosage[].timing.code"),
         "DTC": At("dateAsserted", DateTime()),
+        "STAT": At("adherence.code.coding[].code", Codes({"unknown": "NOT DONE"}, partial=True)),
     }
 
 
@@ -277,7 +280,7 @@ COMPANIONS: Mapping[str, Constants] = {
 
 @cache
 def native(domain: Domain) -> Domain:
-    """Return the declaration of a domain for records that come from SDTM: its own places, and those of the table.
+    """Return the declaration of a domain for records that come from SDTM: with the places of the table.
 
     Qualifiers are left out: in SDTM they are records of SUPP--.
 
@@ -289,7 +292,7 @@ def native(domain: Domain) -> Domain:
     places = PLACES.get(domain.source)
     visits = ENCOUNTERS.get(domain.source, "")
     found = {**(places(domain) if places else {}), **(_visit("encounter->type[]") if visits else {})}
-    rules = dict(domain.rules)
+    rules = {name: _writing(rule) for name, rule in domain.rules.items() if not isinstance(rule, Tested)}
     for suffix, rule in found.items():
         name = suffix if suffix in WHOLE or domain.code == "DM" else domain.code[:2] + suffix
         rules[name] = _beside(rules.get(name), rule) if suffix in AFTER else rule
@@ -306,6 +309,12 @@ def native(domain: Domain) -> Domain:
         first=tuple(name for name in domain.first if name in rules),
         complete=False,
     )
+
+
+def _writing(rule: Rule) -> Rule:
+    """Return the alternatives of a rule that write, where there are any: what they write is read back."""
+    some = tuple(one for one in alternatives(rule) if one.targets)
+    return OneOf(*some) if isinstance(rule, OneOf) and some else rule
 
 
 def _beside(known: Rule | None, more: Rule) -> Rule:
