@@ -19,6 +19,7 @@ from trialbridge.commands.fetch import fetch
 from trialbridge.commands.outcome import BAD_INPUT, INTERNAL, INTERRUPTED, Done
 from trialbridge.commands.roundtrip import roundtrip
 from trialbridge.commands.terminology import terminology_app
+from trialbridge.commands.validate import validate
 from trialbridge.commands.version import version
 from trialbridge.commands.why import why
 from trialbridge.errors import ConversionErrors, TrialbridgeError
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (convert, roundtrip, fetch, demo, why, version):
+for command in (convert, validate, roundtrip, fetch, demo, why, version):
     app.command()(command)
 app.add_typer(define_app, name="define")
 app.add_typer(terminology_app, name="terminology")

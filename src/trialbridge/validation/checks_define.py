@@ -68,5 +68,18 @@ def _absent(package: Package, rule: Rule) -> Sequence[Hits]:
     return () if package.define else [Hits("DEFINE", value="define.xml")]
 
 
-DEFINE_CHECKS: Mapping[str, Check] = {"xpath": whole(_xpath), "define absent": whole(_absent)}
+def _version(package: Package, rule: Rule) -> Sequence[Hits]:
+    """Return that the define.xml is of a version that is not taken any more."""
+    del rule
+    define = package.define
+    if define is None:
+        raise NotChecked("needs define.xml")
+    return [Hits("DEFINE", source=define.path.name)] if define.root is not None and define.version == "1.0" else ()
+
+
+DEFINE_CHECKS: Mapping[str, Check] = {
+    "xpath": whole(_xpath),
+    "define absent": whole(_absent),
+    "define version": whole(_version),
+}
 """Name of a check -> what runs it."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.findings import Finding
 from trialbridge.model import Variable
 from trialbridge.validation.checking import Check, NotChecked, whole
 from trialbridge.validation.frame import Frame, Part
@@ -24,22 +26,29 @@ _UNBALANCED = (("(", ")"), ("{", "}"), ("[", "]"))
 def _found_in_reading(package: Package, rule: Rule) -> Sequence[Hits]:
     """Return the findings of reading, or of the check of define.xml, that have the rule's name there."""
     names = set(rule.asked["finding"])
+    if rule.part == "define" and package.define is None:
+        raise NotChecked("needs define.xml")
     if not names.isdisjoint(package.without):
         raise NotChecked(next(why for name, why in package.without.items() if name in names))
-    return [
-        Hits(
-            one.domain or one.source or "GLOBAL",
-            (one.variable,) if one.variable else (),
-            None,
-            one.message,
-            one.value,
-            place=one.path,
-            source=one.source,
-            count=one.count,
-        )
-        for one in package.findings
-        if one.rule in names
-    ]
+    equal: dict[Finding, int] = {}
+    for one in package.findings:
+        if one.rule in names:
+            bare = replace(one, count=1)
+            equal[bare] = equal.get(bare, 0) + one.count
+    return [_hit(one, count) for one, count in equal.items()]
+
+
+def _hit(one: Finding, count: int) -> Hits:
+    return Hits(
+        one.domain or one.source or "GLOBAL",
+        (one.variable,) if one.variable else (),
+        None,
+        one.message,
+        one.value,
+        place=one.path,
+        source=one.source,
+        count=count,
+    )
 
 
 def _file_size(package: Package, rule: Rule) -> Sequence[Hits]:

@@ -15,7 +15,7 @@ from trialbridge.errors import ConfigurationError
 from trialbridge.findings import Severity
 from trialbridge.validation.outcome import RuleFacts
 
-FOLDER = "trialbridge.validation.rules"
+FOLDER = files("trialbridge.validation").joinpath("rules")
 PARTS = ("xpt", "define", "trc", "content")
 """What ``--only`` can name."""
 
@@ -51,13 +51,13 @@ class Rule:
 
 def schema() -> Mapping[str, Any]:
     """Return the JSON Schema of a rule file."""
-    found: Mapping[str, Any] = json.loads(files(FOLDER).joinpath("rule.schema.json").read_bytes())
+    found: Mapping[str, Any] = json.loads(FOLDER.joinpath("rule.schema.json").read_bytes())
     return found
 
 
 def rule_files() -> list[str]:
     """Return the names of the rule files that are shipped."""
-    return sorted(one.name for one in files(FOLDER).iterdir() if one.name.endswith(".yaml"))
+    return sorted(one.name for one in FOLDER.iterdir() if one.name.endswith(".yaml"))
 
 
 @cache
@@ -78,7 +78,7 @@ def read_rules(name: str) -> tuple[Rule, ...]:
         ConfigurationError: A rule is not complete, or has the name of another.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(files(FOLDER).joinpath(name).read_bytes(), loader)  # noqa: S506 -- a safe loader
+    document = yaml.load(FOLDER.joinpath(name).read_bytes(), loader)  # noqa: S506 -- a safe loader
     found = tuple(_rule(one, document) for one in _expanded(document["rules"]))
     twice = {rule.facts.id for rule in found if sum(rule.facts.id == one.facts.id for one in found) > 1}
     if twice:

@@ -1,0 +1,73 @@
+"""``trialbridge validate``: a sponsor's export under the rules of conformance."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trialbridge.commands.outcome import Done, Json, console, print_json, progress_bars
+
+if TYPE_CHECKING:
+    from trialbridge.validation.package import Package
+
+
+class Only(StrEnum):
+    """The parts that can be asked for alone."""
+
+    XPT = "xpt"
+    DEFINE = "define"
+    TRC = "trc"
+    CONTENT = "content"
+
+
+def validate(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR|FILE...", help="A folder of datasets with define.xml, or single files."),
+    ],
+    report: Annotated[
+        list[Path] | None,
+        typer.Option(help="A report: .xlsx, .html, .json, .sarif or .xml (JUnit). Repeat for several."),
+    ] = None,
+    only: Annotated[Only | None, typer.Option(help="One part of the rules; trc is the gate.")] = None,
+    ig: Annotated[str, typer.Option(help="Version of SDTMIG, against what the files say, such as 3.4.")] = "",
+    ct: Annotated[str, typer.Option(help="Release of controlled terminology, by its date.")] = "",
+    stf: Annotated[Path | None, typer.Option(help="The eCTD's study tagging file.")] = None,
+    define: Annotated[Path | None, typer.Option(help="A define.xml that lies elsewhere.")] = None,
+    json: Json = False,
+) -> None:
+    """Check datasets and define.xml: what is wrong, why, and how to repair it."""
+    from trialbridge.converters.validate import Wanted, read_package
+    from trialbridge.converters.validate import validate as run
+    from trialbridge.converters.validation_reports import check_report_names, write_reports
+    from trialbridge.converters.validation_summary import show_validation, summarise_validation, to_json
+    from trialbridge.validation.rule import rules
+
+    check_report_names(report or [])
+    part = only.value if only else ""
+    package = _with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
+    with progress_bars() as progress:
+        validation = run(package, rules(), part, progress)
+    summary = summarise_validation(package, validation, sources)
+    write_reports(report or [], summary)
+    if json:
+        print_json(to_json(summary))
+    else:
+        show_validation(summary, console())
+    raise Done(summary.exit_code)
+
+
+def _with_define(package: Package, only: str) -> Package:
+    """Return the package with what the check of its define.xml finds, and the comparison with the datasets."""
+    from trialbridge.converters.validate import with_findings
+
+    if package.define is None or only in {"xpt", "trc"}:
+        return package
+    from trialbridge.define_xml.check import check_define
+    from trialbridge.define_xml.check_package import compare_package
+
+    found, without = compare_package(package.define.path, package.parts(), complete=package.complete)
+    return with_findings(package, [*check_define(package.define.path), *found], without)
