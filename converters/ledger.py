@@ -78,6 +78,7 @@ def _of_type(
         "reason": pa.array(reason, pa.string()),
         "domains": domains,
         "records": records,
+        "digest": column(table, "_hash"),
     }
     return pa.table(columns, schema=RESOURCES)
 

@@ -15,6 +15,7 @@ import typer
 
 from trialbridge.commands.convert import convert, demo
 from trialbridge.commands.define import define_app
+from trialbridge.commands.diff import diff
 from trialbridge.commands.fetch import fetch
 from trialbridge.commands.outcome import BAD_INPUT, INTERNAL, INTERRUPTED, Done
 from trialbridge.commands.roundtrip import roundtrip
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (convert, validate, roundtrip, fetch, demo, why, version):
+for command in (convert, validate, roundtrip, diff, fetch, demo, why, version):
     app.command()(command)
 app.add_typer(define_app, name="define")
 app.add_typer(terminology_app, name="terminology")

@@ -26,9 +26,13 @@ RESOURCES = pa.schema(
         "reason": pa.string(),
         "domains": pa.string(),
         "records": pa.int64(),
+        "digest": pa.int64(),
     }
 )
-"""The ledger: one row for every resource read. ``status`` is ``mapped``, ``excluded`` or ``unmapped``."""
+"""The ledger: one row for every resource read. ``status`` is ``mapped``, ``excluded`` or ``unmapped``.
+
+``digest`` is one of the resource's text: another one in a later cut means that the resource was changed.
+"""
 
 ELEMENTS = pa.schema({"path": pa.string(), "count": pa.int64(), "example": pa.string()})
 """The census: element paths that are there and that no mapping reads."""
