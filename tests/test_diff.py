@@ -104,9 +104,10 @@ def test_what_a_run_stood_on_is_the_cause(part: str, name: str, cause: str, tmp_
     dataset = read_xpt(old / "sdtm" / "ae.xpt")
     cells = dataset.table["AESER"].to_pylist()
     table = dataset.table.set_column(
-        dataset.table.column_names.index("AESER"), "AESER", pa.array(["MILD?", *cells[1:]], pa.string())
+        dataset.table.column_names.index("AESER"), "AESER", pa.array(["Y", *cells[1:]], pa.string())
     )
-    write_xpt(replace(dataset, table=table), old / "sdtm" / "ae.xpt", created=datetime(2020, 1, 1))  # noqa: DTZ001 -- headers have no zone
+    moment = datetime(2020, 1, 1)  # noqa: DTZ001 -- headers have no zone
+    write_xpt(replace(dataset, table=table), old / "sdtm" / "ae.xpt", created=moment)
     found = diff_runs(old, new)
     assert causes(found) == [("AE", "changed", cause)]
     assert found.settings == {f"{part}.{name}": ("2020-01-01", found.settings[f"{part}.{name}"][1])}
