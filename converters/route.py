@@ -17,6 +17,7 @@ from trialbridge.converters.products import PRODUCT_PATHS, products
 from trialbridge.converters.stage import Staged, column, has_any
 from trialbridge.crosswalks import crosswalk
 from trialbridge.mapping import Domain
+from trialbridge.questions import rated, segment
 from trialbridge.registry import DOMAINS, declarations
 from trialbridge.tested import Tested, tests_of
 from trialbridge.vocabulary import Vocabulary
@@ -113,6 +114,20 @@ def _results(staged: Staged, identities: Identities) -> np.ndarray:
     references = column(events, event.joins["condition"].path)
     rows = identities.resolve("Condition", events, "AdverseEvent", references)
     return np.asarray(rows.drop_null().to_numpy())
+
+
+def _responses(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    """Answers to an instrument belong to the domain that it is kept in, all others are questionnaires."""
+    routed = _straight(found[:1], live, staged, identities, vocabulary)
+    (questions, rowset), ratings = routed.rowsets[0], found[1]
+    rating = rated(StagedLeaves(questions, staged, identities, rowset), vocabulary)
+    pairs = ((questions, ~rating), (ratings, rating))
+    routed.rowsets = [
+        (domain, rowset.take(pa.array(np.flatnonzero(chosen)))) for domain, chosen in pairs if chosen.any()
+    ]
+    return routed
 
 
 def _wanted(domain: Domain, live: np.ndarray, staged: Staged) -> np.ndarray:
@@ -248,7 +263,13 @@ def _repeated(leaves: StagedLeaves, identities: Identities, domain: np.ndarray) 
     holder = column_table(leaves).take(leaves.rowset.base.take(pa.array(rows)))
     targets = identities.resolve("QuestionnaireResponse", holder, "Observation", sources.take(pa.array(rows)))
     owners = pc.index_in(column(answers, "_parent"), column(responses, "_uid"))
-    asked = pc.binary_join_element_wise(owners.cast(pa.string()), column(answers, "item.linkId"), "|")
+    links = column(answers, "item.linkId")
+    asked = pa.concat_arrays(
+        [
+            pc.binary_join_element_wise(owners.cast(pa.string()), one, "|")
+            for one in (links, by_value(links, segment))
+        ]
+    )
     codes = [joined(leaves("$this.code.coding[*].code")).take(pa.array(rows))]
     for number, (row, text) in enumerate(zip(rows, codes[0].to_pylist(), strict=True)):
         target = targets[number].as_py()
@@ -328,6 +349,7 @@ ROUTES: Mapping[str, Route] = {
     "Condition": _conditions,
     "Encounter": _encounters,
     "MedicationDispense": _dispensings,
+    "QuestionnaireResponse": _responses,
     "ResearchSubject": _each,
     "MedicationAdministration": _administrations,
     "Observation": _observations,

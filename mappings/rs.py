@@ -1,17 +1,19 @@
 """RS, Disease Response and Clinical Classification: what a clinician rates, one record per assessment.
 
 Activity and damage indices, global assessments and responses belong here; a study that keeps an instrument
-in QS gives its codes that domain in its settings.
+in QS says so in its settings.
 """
 
 from __future__ import annotations
 
+from trialbridge.answers import answers
 from trialbridge.mapping import Domain
 from trialbridge.observed import (
     CODE,
     ENCOUNTER,
     ENTERED_IN_ERROR,
     FINAL,
+    GRADED,
     absence,
     flags,
     identifiers,
@@ -20,7 +22,8 @@ from trialbridge.observed import (
     test,
     timing,
 )
-from trialbridge.rules import At, OneOf
+from trialbridge.questions import Answered
+from trialbridge.rules import At, OneOf, Read
 from trialbridge.tested import Tested
 
 RS = Domain(
@@ -35,9 +38,12 @@ RS = Domain(
         **test("RS"),
         "RSCAT": OneOf(Tested(CODE, "cat"), At("method.text")),
         **result("RS"),
+        "RSSTRESC": OneOf(Read(Answered(CODE, GRADED))),
         **absence("RS"),
         **flags("RS"),
         **timing("RS"),
     },
     supp=remarks("RS"),
 )
+
+RS_RESPONSES = answers("RS", "Investigator")

@@ -38,6 +38,15 @@ RESULTS = (
 )
 """What a result may stand in; where none of it is there, there is no result."""
 
+GRADED = (
+    "$this.valueCodeableConcept.coding[*].code",
+    "$this.valueCodeableConcept.coding[*].display",
+    "$this.valueCodeableConcept.text",
+    "$this.valueString",
+    "$this.valueBoolean",
+)
+"""Codes and texts by which a result is known as one of the answers that an instrument permits."""
+
 ENTERED_IN_ERROR = {"status": {"entered-in-error": "entered in error: the sender withdraws it"}}
 FINAL = {"status": "final"}
 CANCELLED = Codes({"cancelled": "NOT DONE"}, partial=True)
@@ -68,7 +77,7 @@ SAMPLED = {
 Rules = dict[str, Rule]
 
 
-def _of(domain: str, rules: Mapping[str, Rule]) -> Rules:
+def named(domain: str, rules: Mapping[str, Rule]) -> Rules:
     """Return the rules of the variables that a domain has; their names get its two letters."""
     known = {variable.name for variable in ig_variables(domain)}
     named = {
@@ -89,7 +98,7 @@ def identifiers(domain: str) -> Rules:
         ['STUDYID', 'DOMAIN', 'USUBJID', 'VSSEQ', 'VSGRPID', 'VSSPID']
     """
     specimen = OneOf(At("specimen->accessionIdentifier.value"), Read(At("specimen->identifier[].value")))
-    return _of(
+    return named(
         domain,
         {
             "STUDYID": OneWay("the study of the subject, from ResearchSubject.study"),
@@ -124,7 +133,7 @@ def test(domain: str) -> Rules:
     """
     listed = next(one.codelists for one in ig_variables(domain) if one.name == f"{domain}TESTCD")
     code = At(f"{CODE}.coding[system={NCIT}].code", Term(f"{domain}TESTCD", partial=True))
-    return _of(
+    return named(
         domain,
         {
             "TESTCD": OneOf(*((code,) if listed else ()), Tested(CODE, "testcd")),
@@ -166,7 +175,7 @@ def result(domain: str) -> Rules:
         ['PEORRES', 'PEORRESU', 'PESTRESC']
     """
     printed, counted = domain in MEASURED, domain in RATES
-    return _of(
+    return named(
         domain,
         {
             "ORRES": value(printed=printed),
@@ -194,7 +203,7 @@ def ranges(domain: str) -> Rules:
         >>> list(ranges("MB"))
         []
     """
-    return _of(
+    return named(
         domain,
         {
             "ORNRLO": Reference(RANGE, "low.value", Number()),
@@ -218,7 +227,7 @@ def absence(domain: str) -> Rules:
         >>> list(absence("IE"))
         []
     """
-    return _of(
+    return named(
         domain,
         {
             "STAT": OneOf(
@@ -241,7 +250,7 @@ def specimen(domain: str) -> Rules:
         >>> list(specimen("MB"))
         ['MBNAM', 'MBLOINC', 'MBSPEC', 'MBSPCCND', 'MBMETHOD', 'MBFAST']
     """
-    return _of(
+    return named(
         domain,
         {
             "NAM": At("laboratory->name"),
@@ -265,7 +274,7 @@ def site(domain: str) -> Rules:
         >>> list(site("PE"))
         ['PELOC', 'PELAT']
     """
-    return _of(
+    return named(
         domain,
         {
             "LOC": Coded("bodySite", "LOC", "body_site", verbatim=True),
@@ -281,7 +290,7 @@ def flags(domain: str) -> Rules:
         >>> list(flags("VS"))
         ['VSLOBXFL', 'VSDRVFL']
     """
-    return _of(
+    return named(
         domain,
         {
             "LOBXFL": OneWay("derived: the last result before the first dose"),
@@ -303,7 +312,7 @@ def timing(domain: str) -> Rules:
         Read(At("specimen->collection.collectedPeriod.start", DateTime())),
     )
     ended = At("specimen->collection.collectedPeriod.end", DateTime())
-    return _of(
+    return named(
         domain,
         {
             "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),

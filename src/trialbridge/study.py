@@ -22,6 +22,7 @@ from trialbridge.design_settings import (
     parameters_of,
 )
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
+from trialbridge.domain_settings import domain_problems
 from trialbridge.errors import ConfigurationError, ReleaseError
 from trialbridge.loinc_files import LoincFiles
 from trialbridge.standards import DEFAULT_CT, IG_VERSIONS, sdtm_release
@@ -45,6 +46,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "units": {},
     "arms": {},
     "questionnaires": {},
+    "instruments": {},
     "permitted": {},
     "visits": {},
     "elements": {},
@@ -91,6 +93,7 @@ class Study:
         unit_of: --TESTCD -> standard unit.
         arms: Arm as the data names it -> ARMCD.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> ``category`` -> QSCAT.
+        instruments: --CAT of an instrument -> the domain that the study keeps it in.
         permitted: ``DM.ARM`` -> the values that the design allows.
         cut: Data cut-off date, for file headers; empty for the latest date in the input.
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
@@ -117,6 +120,7 @@ class Study:
     unit_of: Mapping[str, str] = field(default_factory=dict)
     arms: Mapping[str, str] = field(default_factory=dict)
     questionnaires: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    instruments: Mapping[str, str] = field(default_factory=dict)
     permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cut: str = ""
     every_patient: bool = False
@@ -151,6 +155,7 @@ class Study:
             self.loinc,
             self.sdtmig,
             self.concept_maps,
+            self.instruments,
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -165,6 +170,7 @@ class Study:
         found += [("ConceptMap", f"{name} ({sha256})") for name, sha256 in self.concept_maps.files]
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
         found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
+        found += [(f"domain of {name}", domain) for name, domain in self.instruments.items()]
         made = self.decisions
         named = {
             "USUBJID": self.usubjid,
@@ -235,6 +241,7 @@ def _problems(data: Mapping[str, Any], source: str) -> list[str]:
         *_code_problems(data),
         *_variable_problems(data),
         *design_problems(data),
+        *domain_problems(data),
         *parameter_problems(data.get("parameters", {})),
         *dictionary_problems(data.get("dictionaries", {})),
     ]
@@ -348,6 +355,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         unit_of=data.get("units", {}),
         arms=data.get("arms", {}),
         questionnaires=data.get("questionnaires", {}),
+        instruments={name: own["domain"] for name, own in data.get("instruments", {}).items()},
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
         decisions=_decisions(study.get("decisions", ""), source),

@@ -118,10 +118,17 @@ TEST_CODES = (
 
 @dataclass(frozen=True, slots=True)
 class TestName:
-    """--TEST: the name that terminology pairs with --TESTCD, else the study's own, else the printed text."""
+    """--TEST: the name that terminology pairs with --TESTCD, else the study's own, else the printed text.
+
+    Attributes:
+        variable: --TESTCD.
+        base: Path of the code.
+        longest: Bytes up to which a printed text is a name; 0 for any.
+    """
 
     variable: str
     base: str
+    longest: int = 0
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -138,9 +145,13 @@ class TestName:
         indices, tests = tests_of(self.base, leaves, vocabulary)
         names = [self._name(test, vocabulary) if test else None for test in tests]
         column = pc.take(pa.array(names, TEXT), indices)
-        return cells_of(
-            pc.coalesce(column, leaves(f"{self.base}.text"), leaves(f"{self.base}.coding[].display"))
-        )
+        printed = [leaves(f"{self.base}.text"), leaves(f"{self.base}.coding[].display")]
+        return cells_of(pc.coalesce(column, *(self._short(one) for one in printed)))
+
+    def _short(self, texts: pa.Array) -> pa.Array:
+        if not self.longest:
+            return texts
+        return pc.if_else(pc.less_equal(pc.binary_length(texts), self.longest), texts, None)
 
     def _name(self, test: Test, vocabulary: Vocabulary) -> str | None:
         return name_of_test(self.variable, test.testcd, vocabulary.ct) or test.test or None

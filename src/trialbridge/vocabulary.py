@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
-from trialbridge import crosswalks
+from trialbridge import crosswalks, instruments
 from trialbridge.concept_maps import ConceptMaps, Link
 from trialbridge.crosswalks import LoincRow
 from trialbridge.crosswalks.earlier_guides import routed
@@ -26,9 +26,10 @@ SNOMED = "http://snomed.info/sct"
 USUBJID = "urn:trialbridge:usubjid"
 """The identifier system of a USUBJID that was given; without one it is made by the study's template."""
 
-Basis = Literal["study", "decision", "concept-map", "cdisc-file", "crosswalk", "nci", ""]
+Basis = Literal["study", "decision", "concept-map", "cdisc-file", "crosswalk", "instrument", "nci", ""]
 """Who says which test a code is: the study's settings, a person's decision, the user's own
-ConceptMap, or copy of CDISC's LOINC-to-LB file, the shipped crosswalk, or the NCI code itself."""
+ConceptMap, or copy of CDISC's LOINC-to-LB file, the shipped crosswalk, the definition of an instrument, or
+the NCI code itself."""
 
 BASES: Mapping[str, str] = {
     "": "the data itself",
@@ -36,6 +37,7 @@ BASES: Mapping[str, str] = {
     "concept-map": "your ConceptMap",
     "crosswalk": "the shipped LOINC crosswalk",
     "decision": "decisions",
+    "instrument": "the definition of the instrument",
     "nci": "NCI code",
     "study": "the study's settings",
 }
@@ -80,6 +82,7 @@ class Vocabulary:
         loinc: The user's own LOINC files.
         sdtmig: Version of the implementation guide, by which the domain of a test is.
         maps: The user's own ConceptMaps.
+        instruments: --CAT of an instrument -> the domain that the study keeps it in.
     """
 
     ct: str = DEFAULT_CT
@@ -94,6 +97,7 @@ class Vocabulary:
     loinc: LoincFiles = field(default_factory=LoincFiles)
     sdtmig: str = "3.4"
     maps: ConceptMaps = field(default_factory=ConceptMaps)
+    instruments: Mapping[str, str] = field(default_factory=dict)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
@@ -124,7 +128,7 @@ class Vocabulary:
         """Return what a test is in SDTM; null where nobody knows.
 
         The study's own word comes first, then what people decided, then the user's own ConceptMaps and
-        LOINC-to-LB file, then the shipped crosswalk.
+        LOINC-to-LB file, then the shipped crosswalk, then the definitions of instruments.
 
         Args:
             codings: System and code of each coding.
@@ -141,9 +145,19 @@ class Vocabulary:
         for system, code in codings:
             if linked := self.maps.test(system, code):
                 return self._linked(linked)
-        return next(
-            (test for system, code in codings if system == LOINC and (test := self._loinc(code))), None
-        )
+        coded = (test for system, code in codings if system == LOINC and (test := self._loinc(code)))
+        return next(coded, None) or self._of_instrument(codings, text or display)
+
+    def _of_instrument(self, codings: Sequence[tuple[str, str]], text: str) -> Test | None:
+        """Return the item of an instrument that a code of no terminology but LOINC, or a name, means."""
+        codes = (code for system, code in codings if system not in _TERMINOLOGIES)
+        found = next((one for code in codes if (one := instruments.item_called(code))), None)
+        found = found or instruments.item_named(text)
+        if found is None:
+            return None
+        cat = found.instrument.category
+        domain = self.instruments.get(cat, found.instrument.domain)
+        return Test(domain, found.item.testcd, found.item.name, cat, basis="instrument")
 
     def mapped(self, of: str, system: str, code: str) -> Link | None:
         """Return what the user's own ConceptMaps say of a code, for a codelist; null where nothing."""
@@ -176,6 +190,8 @@ class Vocabulary:
 
     def _in_guide(self, test: Test, agent: str) -> Test | None:
         """Return a test as the study's version of the guide has it; null where it has no code there."""
+        if test.cat in self.instruments:
+            return test._replace(domain=self.instruments[test.cat])
         domain, testcd = routed(test.domain, test.testcd, agent, self.sdtmig, self.ct)
         return test._replace(domain=domain, testcd=testcd) if testcd else None
 
@@ -193,4 +209,5 @@ def _test(row: LoincRow | Published, basis: Basis) -> Test:
     return Test(row.domain, row.testcd, **said, basis=basis)
 
 
+_TERMINOLOGIES = frozenset({SNOMED, UCUM, *NCIT_SYSTEMS})
 _SAID = ("cat", "spec", "method", "pos", "resscl", "restyp", "fast", "tpt", "pdur", "bdagnt")

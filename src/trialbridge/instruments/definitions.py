@@ -142,7 +142,9 @@ def instruments() -> Mapping[str, Instrument]:
         (Decimal('0'), Decimal('27'))
     """
     folder = resources.files("trialbridge.instruments")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda one: one.name)
+    files = sorted(
+        (file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda one: one.name
+    )
     found = [_instrument(tomllib.loads(file.read_text("utf-8"))) for file in files]
     return {one.category: one for one in found}
 
@@ -171,7 +173,9 @@ def _items(block: Mapping[str, Any], answers: Mapping[str, tuple[Answer, ...]]) 
         yield Item(
             code,
             names[number - 1] if isinstance(names, list) else names.format(number=number),
-            *(tuple(block.get(key, ())) for key in ("loinc", "within", "words")),
+            loinc=tuple(block.get("loinc", ())),
+            within=tuple(block.get("within", ())),
+            words=tuple(block.get("words", ())),
             answers=answers[block["answers"]] if "answers" in block else (),
             bounds=_bounds(block.get("range")),
             score=_score(block.get("score")),
@@ -204,10 +208,15 @@ def _run(first: str, last: str = "") -> Iterator[str]:
     if not last:
         yield first
         return
-    start, end = _RUN.fullmatch(first), _RUN.fullmatch(last)
-    assert start and end  # noqa: S101 -- the files are ours, and a test reads them all
-    stem, lowest, highest = start["stem"], start["number"], end["number"]
+    stem, lowest = _parts(first)
+    _, highest = _parts(last)
     if lowest.isdigit():
         yield from (f"{stem}{number:0{len(lowest)}}" for number in range(int(lowest), int(highest) + 1))
     else:
         yield from (f"{stem}{chr(letter)}" for letter in range(ord(lowest), ord(highest) + 1))
+
+
+def _parts(code: str) -> tuple[str, str]:
+    """Return what a code begins with, and the number or letter that it ends with."""
+    found = _RUN.fullmatch(code)
+    return (found["stem"], found["number"]) if found else (code, "")
