@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from trialbridge.columns import joined, remembering, split
 from trialbridge.conversion import Conversion
 from trialbridge.converters.carried_records import Restored, carried_paths, restored, seem_carried
+from trialbridge.converters.check_scores import check_scores
 from trialbridge.converters.check_terms import check_foreign, check_terms
 from trialbridge.converters.contradictions import Oddities
 from trialbridge.converters.conventional import in_conventional_units
@@ -266,6 +267,7 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
                 derive_block(block, run.study, units, exposed)
                 check_participation(block.tables, block.findings)
                 check_after_death(block.tables, block.findings)
+                check_scores(block.tables, block.findings)
             run.tell("derive", number, len(blocks))
     return _gathered(run, plan, blocks)
 
