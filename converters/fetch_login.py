@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from trialbridge.converters.fetch_client import Authorise, Server
+from trialbridge.converters.fetch_client import Authorise, NotGivenError, Server
 from trialbridge.errors import ConfigurationError, ReadError
 
 if TYPE_CHECKING:
@@ -75,7 +75,10 @@ class BackendLogin:
     def _asked(self) -> Token:
         self.endpoint = self.endpoint or token_endpoint(self.server)
         json = {"Accept": "application/json"}
-        return self.server.asked(self.endpoint, _token, json, form=self.form)
+        try:
+            return self.server.asked(self.endpoint, _token, json, form=self.form)
+        except NotGivenError as error:  # without a login nothing is given: there is nothing to go on with
+            raise ReadError(error.source, f"the login is refused: {error.problem}") from None
 
     def form(self) -> Mapping[str, str]:
         """Return what is sent for a token, signed anew."""
@@ -114,7 +117,11 @@ def token_endpoint(server: Server) -> str:
     Raises:
         ReadError: It does not say.
     """
-    found = server.read(".well-known/smart-configuration", Smart, {"Accept": "application/json"})
+    place = ".well-known/smart-configuration"
+    try:
+        found = server.read(place, Smart, {"Accept": "application/json"})
+    except NotGivenError as error:
+        raise ReadError(error.source, f"nothing says where to log in: {error.problem}") from None
     if not found.token_endpoint:
         raise ReadError(server.base, "its SMART configuration names no token_endpoint")
     return server.address(found.token_endpoint)

@@ -114,7 +114,8 @@ def _show(found: Fetched) -> None:
     from trialbridge.converters.report import findings_table
 
     where = " ".join(filter(None, (found.server.get("name"), found.server.get("version"))))
-    table = Table(title=f"{found.request} {where}".strip(), title_justify="left")
+    console().print(f"{found.request} {where}".strip(), soft_wrap=True)
+    table = Table()
     table.add_column("type")
     table.add_column("resources", justify="right")
     for one in found.output:
