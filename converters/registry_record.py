@@ -1,0 +1,157 @@
+"""A record of ClinicalTrials.gov (API v2, whole or with chosen fields), and the account of its leaves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from trialbridge.converters.fhir_bytes import Source, content
+from trialbridge.errors import ReadError
+
+Json = dict[str, Any]
+REASONS: Mapping[str, str] = {
+    "derivedSection": "derived by the registry from what the record says",
+    "resultsSection": "results are no part of the design",
+    "documentSection": "documents are no part of the design",
+    "annotationSection": "annotations of the registry are no part of the design",
+    "hasResults": "results are no part of the design",
+    "protocolSection.identificationModule.organization": "the sponsor's module names who is responsible",
+    "protocolSection.identificationModule.nctIdAliases": "an earlier number in the registry",
+    "protocolSection.statusModule": "administration of the registry",
+    "protocolSection.sponsorCollaboratorsModule.responsibleParty": "who is responsible for the record",
+    "protocolSection.sponsorCollaboratorsModule": "what kind of organisation it is",
+    "protocolSection.contactsLocationsModule": "names and numbers of people stay in the registry",
+    "protocolSection.ipdSharingStatementModule": "how data is shared is no part of the design",
+    "protocolSection.referencesModule": "no literature of the study",
+    "protocolSection.oversightModule": "no parameter of the trial summary asks for it",
+    "protocolSection.eligibilityModule.stdAges": "follows from the ages",
+}
+"""Where a path begins -> why such leaves are not used, unless they are."""
+
+UNKNOWN = "nothing here knows this field"
+
+
+class Entry(NamedTuple):
+    """One leaf of a record: where it stands, what it says, and where it went, or why it went nowhere."""
+
+    path: str
+    value: str
+    used: bool
+    where: str
+
+
+class Record:
+    """One study as the registry has it; what is taken from it is remembered.
+
+    Example:
+        >>> record = Record({"protocolSection": {"identificationModule": {"nctId": "NCT1", "acronym": "A"}}})
+        >>> record.text("identificationModule.nctId", "TS REGID")
+        'NCT1'
+        >>> [(one.path, one.used) for one in record.ledger()][1]
+        ('protocolSection.identificationModule.acronym', False)
+    """
+
+    def __init__(self, data: Json) -> None:
+        self.data = data
+        self.taken: dict[str, str] = {}
+        self.refused: dict[str, str] = {}
+
+    @property
+    def number(self) -> str:
+        """The number of the study in the registry; empty where the record does not say it."""
+        return str(self._at("protocolSection.identificationModule.nctId") or "")
+
+    def text(self, path: str, where: str) -> str:
+        """Return the text at a path, and remember where it goes; empty where there is none.
+
+        Args:
+            path: Such as ``designModule.phases[0]``, within the protocol.
+            where: Where it goes.
+        """
+        found = self._at(f"protocolSection.{path}")
+        if found is None or isinstance(found, dict | list):
+            return ""
+        self.taken[f"protocolSection.{path}"] = where
+        return json.dumps(found) if isinstance(found, bool) else str(found)
+
+    def texts(self, path: str, where: str) -> list[str]:
+        """Return the texts of a list, and remember where they go."""
+        return [self.text(f"{path}[{number}]", where) for number in range(self.count(path))]
+
+    def count(self, path: str) -> int:
+        """Return how many entries a list has; 0 where there is none."""
+        found = self._at(f"protocolSection.{path}")
+        return len(found) if isinstance(found, list) else 0
+
+    def has(self, path: str) -> bool:
+        """Return whether the record says anything at a path."""
+        return self._at(f"protocolSection.{path}") is not None
+
+    def refuse(self, path: str, why: str) -> None:
+        """Remember why a leaf, or all below a path, is not used, though others like it are."""
+        self.refused[f"protocolSection.{path}"] = why
+
+    def _at(self, path: str) -> Any:
+        node: Any = self.data
+        for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
+            if name:
+                node = node.get(name) if isinstance(node, dict) else None
+            else:
+                node = node[int(index)] if isinstance(node, list) and int(index) < len(node) else None
+        return node
+
+    def ledger(self) -> list[Entry]:
+        """Return what became of every leaf, in the order of the record."""
+        return [
+            Entry(path, value, path in self.taken, self.taken.get(path) or self._why(path))
+            for path, value in leaves(self.data)
+        ]
+
+    def _why(self, path: str) -> str:
+        known = {**REASONS, **self.refused}
+        prefixes = [one for one in known if path == one or path.startswith((f"{one}.", f"{one}["))]
+        return known[max(prefixes, key=len)] if prefixes else UNKNOWN
+
+
+def leaves(node: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of every leaf.
+
+    Example:
+        >>> list(leaves({"a": [1, {"b": True}]}))
+        [('a[0]', '1'), ('a[1].b', 'true')]
+    """
+    if isinstance(node, dict):
+        for name, below in node.items():
+            yield from leaves(below, f"{path}.{name}" if path else name)
+    elif isinstance(node, list):
+        for number, below in enumerate(node):
+            yield from leaves(below, f"{path}[{number}]")
+    else:
+        yield path, node if isinstance(node, str) else json.dumps(node)
+
+
+def read_records(sources: Sequence[Path]) -> list[Record]:
+    """Return the studies of files: one each, or all of a page of search results.
+
+    Raises:
+        ReadError: A file is no such record.
+    """
+    return [Record(study) for source in sources for study in _studies(source)]
+
+
+def _studies(source: Path) -> list[Json]:
+    try:
+        data = json.loads(content(Source(source.name, source))[0])
+    except (OSError, ValueError, EOFError) as error:
+        raise ReadError(str(source), str(error)) from error
+    found = data.get("studies", [data]) if isinstance(data, dict) else data
+    if not isinstance(found, list) or not all(map(_is_study, found)):
+        raise ReadError(str(source), "is no study record of ClinicalTrials.gov's API, version 2")
+    return found
+
+
+def _is_study(one: object) -> bool:
+    return isinstance(one, dict) and isinstance(one.get("protocolSection"), dict)
