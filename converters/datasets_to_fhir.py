@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from multiprocessing import get_context
 
 import msgspec
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 
 from trialbridge.carriage import DATASET, ROW
+from trialbridge.converters.block_to_fhir import ENCODER, Line, Made, Slice, gate_of, make_block
 from trialbridge.converters.declared import library
 from trialbridge.converters.fhir_parts import Part, blocks, part_of, study_of_datasets
-from trialbridge.converters.to_fhir import patient_id, to_resources
+from trialbridge.converters.study_to_fhir import Questions, arms_of, parents_of, questions_of
 from trialbridge.elements import Version
+from trialbridge.findings import Finding
 from trialbridge.model import Dataset
-from trialbridge.registry import SUBJECTS
-from trialbridge.vocabulary import USUBJID, Vocabulary
+from trialbridge.native import PARENT
+from trialbridge.vocabulary import Vocabulary
 
-BLOCK_SUBJECTS = 50
-IMPLIED = frozenset({DATASET, ROW})
-"""Parts of the extension that are no cells."""
+IMPLIED = frozenset({DATASET, ROW, PARENT})
+"""Columns that are no cells."""
 
-ENCODER = msgspec.json.Encoder()
-
-
-@dataclass(frozen=True)
-class Line:
-    """One resource: its type, its id, the id of its subject's Patient (empty for nobody's), and its text."""
-
-    kind: str
-    id: str
-    patient: str
-    text: bytes
+WORTH_A_PROCESS = 100_000
+"""Records from which on a second process gains more time than its start takes."""
 
 
 @dataclass
@@ -45,7 +41,7 @@ class Account:
         records: How many records it has.
         cells: Variable -> how many of its cells hold a value.
         carried: Variable -> how many of them the documented extension carries.
-        dated: Variable -> for how many of these an element holds the date, and the extension the time with it.
+        dated: Variable -> for how many of these an element holds the date, the extension the time too.
         lost: Variable -> how many no FHIR text can hold.
     """
 
@@ -64,15 +60,19 @@ class DatasetsToFhir:
         datasets: The datasets.
         version: The FHIR release to write.
         vocabulary: The study's words.
-        block_subjects: Subjects in a block; any number gives the same resources.
+        block_subjects: Subjects in a block; any number gives the same resources. None for what memory likes.
+        processes: How many work; none for two where there is much to do.
         accounts: Dataset -> what became of its cells, so far.
+        findings: What the output gate has found, so far.
     """
 
     datasets: Sequence[Dataset]
     version: Version = "R4"
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
-    block_subjects: int = BLOCK_SUBJECTS
+    block_subjects: int | None = None
+    processes: int | None = None
     accounts: dict[str, Account] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
     @cached_property
     def study(self) -> str:
@@ -81,47 +81,106 @@ class DatasetsToFhir:
 
     def __iter__(self) -> Iterator[list[Line]]:
         """Yield the resources of each block: those that others point to stand first."""
-        parts = {dataset.name: part_of(dataset, self.study) for dataset in self.datasets}
-        self.accounts.update({name: _account(part) for name, part in parts.items()})
-        yield [_library(dataset) for dataset in self.datasets]
+        parts = [part_of(dataset, self.study) for dataset in self.datasets]
+        self.accounts.update({part.name: _account(part) for part in parts})
+        yield self._checked([_library(dataset) for dataset in self.datasets])
+        questions = questions_of(self.datasets)
         seen: set[tuple[str, str]] = set()
-        for block in blocks(list(parts.values()), self.block_subjects):
-            lines = list(self._block(parts, block))
-            fresh = {(line.kind, line.id): line for line in reversed(lines)}
-            yield [line for (kind, name), line in reversed(fresh.items()) if (kind, name) not in seen]
-            seen |= {(line.kind, line.id) for line in fresh.values() if not line.patient}
+        for made in self._made(self._tasks(parts)):
+            self._note(made)
+            fresh = [line for line in made.lines if line.patient or line[:2] not in seen]
+            shared = {line[:2] for line in fresh if not line.patient}
+            seen |= shared
+            yield [self._whole(line, questions) if line[:2] in shared else line for line in fresh]
 
-    def _block(self, parts: dict[str, Part], block: dict[str, np.ndarray]) -> Iterator[Line]:
-        """Yield the resources of some records; a subject that DM does not know has a Patient all the same."""
-        known: set[str] = set()
-        subjects: dict[str, None] = {}
-        for name, rows in sorted(block.items(), key=lambda item: (item[0] != "DM", item[0])):
-            part = parts[name]
-            names = pc.unique(part.subjects.take(rows)).drop_null().to_pylist()
-            subjects |= dict.fromkeys(names)
-            for line in self._records(part, rows):
-                if line.kind == "Patient":
-                    known.add(line.id)
-                yield line
-        yield from (bare_patient(name) for name in subjects if patient_id(name) not in known)
+    def _tasks(self, parts: Sequence[Part]) -> Iterator[list[Slice]]:
+        """Yield the records of each block."""
+        parents = parents_of(parts)
+        arms = arms_of(self.datasets, self.version)
+        known = {part.name: part for part in parts}
+        for block in blocks(parts, self.block_subjects):
+            yield [
+                one
+                for name, rows in block.items()
+                for one in _slices(known[name], rows, parents.get(name), arms if name == "DM" else ())
+            ]
 
-    def _records(self, part: Part, rows: np.ndarray) -> Iterator[Line]:
-        table = {**part.take(rows), "USUBJID": part.subjects.take(rows)}
-        made = to_resources(
-            part.domain,
-            table,
-            self.vocabulary,
-            self.version,
-            ids=part.ids.take(rows),
-            numeric=part.numeric,
-        )
-        account = self.accounts[part.name]
-        account.carried.update({name: count for name, count in made.carried.items() if name not in IMPLIED})
-        account.dated.update(made.dated)
-        account.lost.update(made.lost)
-        for written in made.written:
-            for row, text in zip(written.rows, written.lines(), strict=True):
-                yield Line(written.kind, row.id, _patient_of(written.kind, row), text)  # type: ignore[attr-defined]  # a Struct made at run time
+    def _made(self, tasks: Iterable[list[Slice]]) -> Iterator[Made]:
+        """Yield what the blocks become, in their order; every second one is made elsewhere."""
+        if self._processes() == 1:
+            yield from (make_block(task, self.vocabulary, self.version) for task in tasks)
+            return
+        with _helper() as pool:
+            waiting: Future[Made] | None = None
+            mine = iter(tasks)
+            for task in mine:
+                other = next(mine, None)
+                ahead = other and pool.submit(make_block, other, self.vocabulary, self.version)
+                if waiting:
+                    yield waiting.result()
+                yield make_block(task, self.vocabulary, self.version)
+                waiting = ahead or None
+            if waiting:
+                yield waiting.result()
+
+    def _processes(self) -> int:
+        if self.processes is not None:
+            return self.processes
+        records = sum(dataset.table.num_rows for dataset in self.datasets)
+        return min(2, os.cpu_count() or 1) if records >= WORTH_A_PROCESS else 1
+
+    def _note(self, made: Made) -> None:
+        self.findings += made.findings
+        for one in made.counts:
+            account = self.accounts[one.dataset]
+            account.carried.update(
+                {name: count for name, count in one.carried.items() if name not in IMPLIED}
+            )
+            account.dated.update(one.dated)
+            account.lost.update(one.lost)
+
+    def _whole(self, line: Line, questions: Questions) -> Line:
+        """Return a resource of nobody with what the study says of it: a questionnaire with its questions."""
+        if line.kind != "Questionnaire":
+            return line
+        resource = msgspec.json.decode(line.text)
+        items = questions.get(resource.get("title", ""))
+        if not items:
+            return line
+        text = ENCODER.encode({**resource, "item": [dict(one) for one in items]})
+        return self._checked([line._replace(text=text)])[0]
+
+    def _checked(self, lines: list[Line]) -> list[Line]:
+        found = gate_of(self.version).check(((line.kind, line.text) for line in lines), set())
+        self.findings += found
+        return lines
+
+
+@contextmanager
+def _helper() -> Iterator[ProcessPoolExecutor]:
+    """Give another process; when all is well nobody waits until it has ended: it is idle by then."""
+    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(cancel_futures=True)
+        raise
+    pool.shutdown(wait=False)
+
+
+def _slices(
+    part: Part, rows: np.ndarray, parents: pa.Array | None, constants: tuple[tuple[str, str], ...]
+) -> Iterator[Slice]:
+    """Yield some records of a dataset, those that follow the mapping and those that follow the class."""
+    others = part.by_class[rows]
+    for by_class, some in ((False, rows[~others]), (True, rows[others])):
+        if len(some):
+            chosen = pa.array(some)
+            table = {**part.take(some), "USUBJID": part.subjects.take(chosen)}
+            if parents is not None:
+                table[PARENT] = parents.take(chosen)
+            ids = part.ids.take(chosen)
+            yield Slice(part.name, part.variables, by_class, constants, part.numeric, table, ids)
 
 
 def _account(part: Part) -> Account:
@@ -131,26 +190,6 @@ def _account(part: Part) -> Account:
     return Account(len(part.subjects), Counter(cells))
 
 
-def _patient_of(kind: str, row: msgspec.Struct) -> str:
-    """Return the id of the Patient that a resource is of."""
-    if kind == "Patient":
-        return str(row.id)  # type: ignore[attr-defined]  # a Struct made at run time
-    holder = SUBJECTS.get(kind, "subject.reference").partition(".")[0]
-    reference = getattr(getattr(row, holder, getattr(row, "subject", None)), "reference", None) or ""
-    return str(reference).removeprefix("Patient/") if str(reference).startswith("Patient/") else ""
-
-
 def _library(dataset: Dataset) -> Line:
     resource = library(dataset)
     return Line("Library", resource["id"], "", ENCODER.encode(resource))
-
-
-def bare_patient(usubjid: str) -> Line:
-    """Return the Patient of a subject of whom nothing is known but the identifier."""
-    name = patient_id(usubjid)
-    resource = {
-        "resourceType": "Patient",
-        "id": name,
-        "identifier": [{"system": USUBJID, "value": usubjid}],
-    }
-    return Line("Patient", name, name, ENCODER.encode(resource))

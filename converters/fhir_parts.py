@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import blake2b
 from itertools import pairwise
 
@@ -21,8 +22,19 @@ from trialbridge.native import native
 from trialbridge.registry import DOMAINS, declarations
 from trialbridge.standards import ig_variables, keys
 
+ROWS = 25_000
+"""Records in a block of subjects, about: what memory is needed does not grow with the study."""
+
 CARRIED = 253
 """Stands for the declaration's number in the provenance of a record that was carried from SDTM."""
+
+
+SAYS: Mapping[str, Mapping[str, str]] = {
+    "DS": {"DSDECOD": "INFORMED CONSENT OBTAINED"},
+    "DA": {"DATESTCD": "DISPAMT", "DASTAT": ""},
+}
+"""Domain -> what a record must say (empty for nothing) for the mapping's resource to say the same: a Consent is
+no disposition, and a return of product no dispensing. Others follow their observation class."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +43,21 @@ class Part:
 
     Attributes:
         name: Dataset name, such as ``LBCH``.
-        domain: The declaration, which carries what no rule takes.
+        variables: Its variables.
         columns: Variable, or part of the extension -> text.
         numeric: The variables that are numbers.
         subjects: USUBJID of each record; null where it is of nobody.
         ids: The id of each record's resource, made of its keys: a second run updates, and does not double.
+        by_class: Which records follow the declaration of the observation class, and not the mapping.
     """
 
     name: str
-    domain: Domain
+    variables: tuple[str, ...]
     columns: dict[str, pa.Array]
     numeric: frozenset[str]
     subjects: pa.Array
     ids: pa.Array
+    by_class: np.ndarray
 
     def take(self, rows: np.ndarray) -> dict[str, pa.Array]:
         """Return some of the records."""
@@ -61,25 +75,27 @@ def code_of(dataset: str) -> str:
     return dataset[:2] if not dataset.startswith("SUPP") and dataset[:2] in DOMAINS else dataset
 
 
-def declaration_of(dataset: str, variables: Collection[str], kind: str = "") -> Domain:
+def declaration_of(
+    dataset: str, variables: Collection[str], kind: str = "", *, by_class: bool = False
+) -> Domain:
     """Return the declaration by which the records of a dataset are written, and read again.
 
     Args:
         dataset: Dataset name.
         variables: Its variables; they tell the observation class of one without a mapping.
         kind: The resource type that the records stand in, where they are read.
+        by_class: Whether that of the observation class is asked for.
     """
     code = code_of(dataset)
-    known = [
-        *(declarations(code) if code in DOMAINS else ()),
-        of_class(dataset, observation_class(dataset, variables)),
-    ]
-    return native(
-        next(
-            (one for one in known if one.source == kind),
-            replace(known[-1], source=kind) if kind else known[0],
-        )
-    )
+    general = of_class(dataset, observation_class(dataset, variables))
+    known = [*(declarations(code) if code in DOMAINS and not by_class else ()), general]
+    found = next((one for one in known if one.source == kind), known[-1] if kind else known[0])
+    return native(found if kind in {"", found.source} else _of_type(found, kind))
+
+
+@cache
+def _of_type(domain: Domain, kind: str) -> Domain:
+    return replace(domain, source=kind)
 
 
 def declared_by(code: str, number: int, variables: Collection[str], kind: str) -> Domain:
@@ -123,7 +139,6 @@ def part_of(dataset: Dataset, study: str) -> Part:
     kept = {
         name: column for name, column in columns.items() if name not in implied and column.null_count < rows
     }
-    domain = declaration_of(dataset.name, columns)
     if dataset.name == "DM":
         kept |= {name: columns[name] for name in implied if name == "STUDYID"}
     subjects = columns.get("USUBJID", pa.nulls(rows, TEXT))
@@ -131,15 +146,25 @@ def part_of(dataset: Dataset, study: str) -> Part:
         DATASET: pa.array([dataset.name]).take(pa.array(np.zeros(rows, np.int8))),
         ROW: pa.array(np.arange(1, rows + 1)).cast(TEXT),
     }
-    named = [name for name in kept if name != "USUBJID"]
     return Part(
         dataset.name,
-        domain.carrying([*named, *extra]),
+        tuple(columns),
         {**kept, **extra},
         numeric | {ROW},
         subjects,
         _ids(dataset, columns, study),
+        _by_class(dataset.name, columns, rows),
     )
+
+
+def _by_class(dataset: str, columns: Mapping[str, pa.Array], rows: int) -> np.ndarray:
+    """Return which records are none of those that the mapping's resource may say of somebody."""
+    others = np.zeros(rows, bool)
+    for variable, value in SAYS.get(code_of(dataset), {}).items():
+        cells = columns.get(variable, pa.nulls(rows, TEXT))
+        same = pc.equal(cells, value) if value else cells.is_null()
+        others |= ~pc.fill_null(same, False).to_numpy(zero_copy_only=False)  # noqa: FBT003 -- an Arrow scalar
+    return others
 
 
 def _ids(dataset: Dataset, columns: Mapping[str, pa.Array], study: str) -> pa.Array:
@@ -195,12 +220,12 @@ def text_of(dataset: Dataset, name: str) -> pa.Array:
     return text
 
 
-def blocks(parts: Sequence[Part], subjects: int) -> Iterable[dict[str, np.ndarray]]:
+def blocks(parts: Sequence[Part], subjects: int | None = None) -> Iterator[dict[str, np.ndarray]]:
     """Yield, for each block of subjects, dataset -> rows; first those of records of nobody.
 
     Args:
         parts: The datasets.
-        subjects: How many subjects a block has.
+        subjects: How many subjects a block has; none for as many as have about `ROWS` records.
     """
     names = sorted({name for part in parts for name in pc.unique(part.subjects).to_pylist() if name})
     known = pa.array(names, TEXT)
@@ -208,12 +233,21 @@ def blocks(parts: Sequence[Part], subjects: int) -> Iterable[dict[str, np.ndarra
         pc.fill_null(pc.index_in(part.subjects, known), -1).to_numpy(zero_copy_only=False) for part in parts
     ]
     orders = [np.argsort(number, kind="stable") for number in numbers]
-    bounds = [-1, *range(0, len(names), subjects), len(names)]
+    bounds = [-1, *_bounds(numbers, len(names), subjects), len(names)]
     for first, last in pairwise(bounds):
         found = {}
         for part, number, order in zip(parts, numbers, orders, strict=True):
-            start, stop = np.searchsorted(number[order], [first, last])
+            start, stop = np.searchsorted(number, [first, last], sorter=order)
             if stop > start:
                 found[part.name] = np.sort(order[start:stop])
         if found:
             yield found
+
+
+def _bounds(numbers: Sequence[np.ndarray], count: int, subjects: int | None) -> Iterable[int]:
+    """Return the first subject of each block."""
+    if subjects is not None:
+        return range(0, count, subjects)
+    records = sum(np.bincount(number[number >= 0], minlength=count) for number in numbers)
+    before = np.cumsum(records) - records
+    return np.unique(before // ROWS, return_index=True)[1].tolist() if count else []

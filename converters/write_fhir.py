@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, NamedTuple
 
-from trialbridge.converters.datasets_to_fhir import Line
+from trialbridge.converters.block_to_fhir import Line
 
 Form = Literal["ndjson", "bundle"]
 STUDY = "study"
@@ -64,8 +64,8 @@ class FhirFolder(AbstractContextManager["FhirFolder"]):
         """Write the resources of a block; all resources of a subject are in one block."""
         self.counts.update(line.kind for line in lines)
         if self.form == "ndjson":
-            for line in lines:
-                self._file(line.kind).write(line.text + b"\n")
+            for kind, texts in _by_kind(lines).items():
+                self._file(kind).write(b"\n".join(texts) + b"\n")
         else:
             self._shared += [line for line in lines if not line.patient]
             for name, some in _by_subject(lines).items():
@@ -87,6 +87,13 @@ class FhirFolder(AbstractContextManager["FhirFolder"]):
     def files(self) -> list[FhirFile]:
         """Return what was written, by name."""
         return [_described(path) for path in sorted(self.folder.iterdir()) if path.is_file()]
+
+
+def _by_kind(lines: Iterable[Line]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = defaultdict(list)
+    for line in lines:
+        found[line.kind].append(line.text)
+    return found
 
 
 def _by_subject(lines: Iterable[Line]) -> dict[str, list[Line]]:

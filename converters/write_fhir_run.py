@@ -101,7 +101,7 @@ def write_fhir_run(conversion: DatasetsToFhir, run: FhirRun, *, force: bool = Fa
         with FhirFolder(folder / FHIR, run.form) as target:
             for lines in conversion:
                 target.write(lines)
-        findings = [*run.findings, *_lost(conversion.accounts)]
+        findings = [*run.findings, *conversion.findings, *_lost(conversion.accounts)]
         summary = _summary(conversion, target.counts, findings)
         (folder / "run" / "findings.json").write_bytes(to_json(findings))
         (folder / "run" / "summary.json").write_bytes(to_json(summary))

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Literal
 
 import pyarrow as pa
 
 from trialbridge.codecs import Text
-from trialbridge.columns import by_values, joined, split
+from trialbridge.columns import by_value, by_values, joined, split
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import Vocabulary
+
+CODES = "urn:trialbridge:sdtm:armcd"
+"""System of the codes of arms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +58,55 @@ def _name(arm: str, *groups: str) -> str | None:
         if link
     }
     return named.get(arm.strip()) or arm.strip() or None
+
+
+@dataclass(frozen=True, slots=True)
+class ArmPart:
+    """The name or the code of an arm, in records that come from SDTM: the study lists its arms with both.
+
+    The subject names an arm that is listed by the name; in R5 by the ``linkId``, which the study gives then.
+
+    Attributes:
+        path: Path of the subject's arm.
+        groups: Path of the list of arms, ending in ``[*]``.
+        part: Which of the two.
+        links: Name -> ``linkId``, of the arms that are written by it.
+
+    Example:
+        >>> ArmPart("assignedArm", "overall->arm[*]", "ARMCD").targets
+        ()
+    """
+
+    path: str
+    groups: str
+    part: Literal["ARM", "ARMCD"]
+    links: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The arm, and the ids, names and codes of every group."""
+        code = f"type.coding[system={CODES}].code"
+        return (self.path, *(f"{self.groups}.{part}" for part in ("linkId", "name", code)))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The arm, for its name; the code follows from it."""
+        return (self.path,) if self.part == "ARM" else ()
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+        """Return the names or the codes."""
+        return cells_of(by_values([joined(leaves(path)) for path in self.paths], self._said))
+
+    def _said(self, arm: str, links: str, names: str, codes: str) -> str | None:
+        for link, name, code in zip_longest(*map(split, (links, names, codes)), fillvalue=""):
+            if arm and arm in {link, name}:
+                return (name if self.part == "ARM" else code) or None
+        return (arm.strip() or None) if self.part == "ARM" else None
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return how the subject names the arm."""
+        if self.part == "ARMCD":
+            return {}
+        links = dict(self.links)
+        named = by_value(column, lambda name: links.get(name, name))
+        return {self.path: Text().to_fhir(named, vocabulary)}

@@ -1,4 +1,4 @@
-"""Rules for a coded word that stands with its text in an extension of two parts: race and ethnicity."""
+"""Rules for what only the way from SDTM writes: a word with its code, and a reference that is no variable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.codecs import Codec, Text
+from trialbridge.columns import blank
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.vocabulary import Vocabulary
 
@@ -54,3 +55,24 @@ class Labelled:
                 strict=True,
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A reference to another record's resource. Writes only: the record says in its own words what it is."""
+
+    path: str
+    paths: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The reference."""
+        return (self.path,)
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
+        """Return nulls."""
+        return cells_of(blank(leaves.rows))
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
+        """Return the reference."""
+        return {self.path: column}

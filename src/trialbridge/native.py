@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 
+from trialbridge.arms import ArmPart
 from trialbridge.codecs import Codes, DateTime, Flag, Lookup
 from trialbridge.encoded import CANONICAL, MEDDRA
-from trialbridge.labelled import Labelled
+from trialbridge.labelled import Labelled, Linked
 from trialbridge.mapping import Domain, Join, alternatives
 from trialbridge.quantities import Unit
 from trialbridge.rules import At, Const, Given, OneOf, Read, Rule
@@ -25,12 +26,16 @@ HL7 = "http://terminology.hl7.org/CodeSystem"
 STRUCTURE = "http://hl7.org/fhir/StructureDefinition"
 SERIOUSNESS = f"{HL7}/adverse-event-seriousness"
 CRITERIA = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/seriousness-criteria"
+GROUPS = "overall->arm[*]"
 PROGRESS = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ResearchSubject.progress"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 OMB = "urn:oid:2.16.840.1.113883.6.238"
 VERIFIED = "verificationStatus.coding[].code"
-WHOLE = ("VISITNUM", "VISIT", "VISITDY")
-"""Variables whose names have no domain's letters."""
+WHOLE = ("VISITNUM", "VISIT", "VISITDY", "parent")
+"""Columns whose names have no domain's letters."""
+
+PARENT = "parent"
+"""Names the column of references to the resource that a record of SUPP--, CO or RELREC says something of."""
 
 Rules = dict[str, Rule]
 Constants = dict[str, str]
@@ -244,6 +249,11 @@ def _subject(domain: Domain) -> Rules:
         return {}
     race, ethnicity = (f"patient->extension[url={US_CORE}/us-core-{name}]" for name in ("race", "ethnicity"))
     return {
+        **{
+            f"{of}{part}": ArmPart(f"{of_whom}Arm", GROUPS, part)
+            for of, of_whom in (("", "assigned"), ("ACT", "actual"))
+            for part in ("ARM", "ARMCD")
+        },
         "RFPENDTC": At(f"extension[url={PROGRESS}].extension[url=endDate].valueDateTime", DateTime()),
         "DTHFL": OneOf(Read(Given("patient->deceasedDateTime", Const("Y")))),
         "RACE": Labelled(race, Lookup("race", OMB)),
@@ -251,7 +261,12 @@ def _subject(domain: Domain) -> Rules:
     }
 
 
+def _basic(domain: Domain) -> Rules:  # noqa: ARG001 -- one of PLACES
+    return {PARENT: Linked(f"extension[url={own(PARENT)}].valueReference.reference")}
+
+
 PLACES: Mapping[str, Callable[[Domain], Rules]] = {
+    "Basic": _basic,
     "Observation": _observation,
     "QuestionnaireResponse": _response,
     "AdverseEvent": _adverse_event,
@@ -309,6 +324,22 @@ def native(domain: Domain) -> Domain:
         first=tuple(name for name in domain.first if name in rules),
         complete=False,
     )
+
+
+def with_arms(domain: Domain, arms: Mapping[str, str]) -> Domain:
+    """Return the declaration of subjects of a study that lists its arms.
+
+    Args:
+        domain: The declaration of DM.
+        arms: Path -> what stands there of the study's arms, see `study_to_fhir.arms_of`.
+    """
+    ends = {path.rpartition(".")[0]: value for path, value in arms.items() if path.endswith(".linkId")}
+    links = tuple((arms[f"{arm}.name"], link) for arm, link in ends.items())
+    rules = {
+        name: replace(rule, links=links) if isinstance(rule, ArmPart) else rule
+        for name, rule in domain.rules.items()
+    }
+    return replace(domain, rules=rules, fixed={**domain.fixed, **arms})
 
 
 def _writing(rule: Rule) -> Rule:

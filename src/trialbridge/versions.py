@@ -81,7 +81,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         f"extension[url={_PROGRESS}].extension[url=endDate].valueDateTime": "progress[].endDate",
     },
     "ResearchStudy": {
-        "arm[*]": "comparisonGroup[*]",
+        "arm": "comparisonGroup",
         "focus[*].coding": "focus[*].concept.coding",
         "focus[*].text": "focus[*].concept.text",
         "sponsor": None,

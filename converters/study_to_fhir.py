@@ -1,0 +1,118 @@
+"""What a whole study says of single records: its arms, its questions, and which record another belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge.columns import SEPARATOR, TEXT, flat
+from trialbridge.converters.fhir_parts import Part, code_of, declaration_of
+from trialbridge.elements import Version
+from trialbridge.lexical import is_legal
+from trialbridge.model import Dataset
+from trialbridge.native import own
+
+Constants = tuple[tuple[str, str], ...]
+Questions = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def arms_of(datasets: Sequence[Dataset], version: Version) -> Constants:
+    """Return path -> value of the arms that the trial design names, for the study that every subject is in.
+
+    A code that stands for several names, or a name for several codes, is left out: it could not be told back.
+
+    Args:
+        datasets: The datasets, TA among them.
+        version: The FHIR release: R5 knows an arm by a ``linkId``.
+    """
+    found: dict[str, str] = {}
+    for number, (code, name) in enumerate(arm_names(datasets).items(), 1):
+        arm = f"overall->arm[id=arm-{number}]"
+        found[f"{arm}.name"] = name
+        found[f"{arm}.type.coding[system={own('armcd')}].code"] = code
+        if version == "R5":
+            found[f"{arm}.linkId"] = code if is_legal("id", code) else f"arm-{number}"
+    return tuple(found.items())
+
+
+def arm_names(datasets: Sequence[Dataset]) -> dict[str, str]:
+    """Return the code of each arm of TA, and its name, where each has only the other."""
+    pairs = {
+        pair
+        for dataset in datasets
+        if dataset.name == "TA" and {"ARMCD", "ARM"} <= set(dataset.table.column_names)
+        for pair in zip(dataset.table["ARMCD"].to_pylist(), dataset.table["ARM"].to_pylist(), strict=True)
+        if all(pair) and all(is_legal("code", pair[0]) and text == text.strip() for text in pair)
+    }
+    codes, names = ([pair[place] for pair in pairs] for place in (0, 1))
+    return {code: name for code, name in sorted(pairs) if codes.count(code) == 1 and names.count(name) == 1}
+
+
+def questions_of(datasets: Sequence[Dataset]) -> Questions:
+    """Return --CAT of each questionnaire -> its items, in the order of their codes."""
+    found: dict[str, dict[str, str]] = {}
+    for dataset in datasets:
+        for cat, code, text in _questions(dataset):
+            if cat and code and text and is_legal("string", text):
+                found.setdefault(cat, {}).setdefault(code, text)
+    return {
+        cat: [{"linkId": code, "text": text, "type": "string"} for code, text in sorted(items.items())]
+        for cat, items in found.items()
+    }
+
+
+def _questions(dataset: Dataset) -> Iterator[tuple[str | None, str | None, str | None]]:
+    code = code_of(dataset.name)
+    names = [f"{code}{name}" for name in ("CAT", "TESTCD", "TEST")]
+    if code == "QS" and set(names) <= set(dataset.table.column_names):
+        known = dataset.table.select(names).group_by(names).aggregate([])
+        yield from zip(*(known[name].to_pylist() for name in names), strict=True)
+
+
+def parents_of(parts: Sequence[Part]) -> dict[str, pa.Array]:
+    """Return dataset -> reference to the resource that each of its records says something of.
+
+    Records of SUPP--, CO and RELREC name another by its domain, a variable and its value; only a sequence
+    number, or the subject alone, is sure to name one. An answer stands in a response, and cannot be named.
+    """
+    asking = [part for part in parts if "RDOMAIN" in part.columns]
+    wanted = {name for part in asking for name in pc.unique(part.columns["RDOMAIN"]).to_pylist()}
+    keys, references = [], []
+    for part in parts:
+        if code_of(part.name) in wanted:
+            for key, reference in _named(part):
+                keys.append(key)
+                references.append(reference)
+    if not keys:
+        return {}
+    known, targets = pa.concat_arrays(keys), pa.concat_arrays(references)
+    return {part.name: targets.take(pc.index_in(_asked(part), known)) for part in asking}
+
+
+def _named(part: Part) -> Iterator[tuple[pa.Array, pa.Array]]:
+    """Yield the keys by which the records of a dataset are named, and the references to them."""
+    domain = declaration_of(part.name, part.variables)
+    if domain.rows == "item":
+        return
+    code = code_of(part.name)
+    general = declaration_of(part.name, part.variables, by_class=True)
+    kinds = pc.if_else(pa.array(part.by_class), general.source, domain.source)
+    references = pc.binary_join_element_wise(kinds, part.ids, "/")
+    number = part.columns.get(f"{code}SEQ")
+    if number is not None:
+        yield _key(code, part.subjects, f"{code}SEQ", number), references
+    elif code == "DM":
+        yield _key(code, part.subjects, "", pc.utf8_slice_codeunits(part.subjects, 0, 0)), references
+
+
+def _asked(part: Part) -> pa.Array:
+    nothing = pa.nulls(len(part.subjects), TEXT)
+    variable, value = (pc.fill_null(part.columns.get(name, nothing), "") for name in ("IDVAR", "IDVARVAL"))
+    return _key(part.columns["RDOMAIN"], part.subjects, variable, value)
+
+
+def _key(*cells: pa.Array | str) -> pa.Array:
+    return flat(pc.binary_join_element_wise(*cells, SEPARATOR))
