@@ -193,7 +193,7 @@ def _convert(
         conversion = to_sdtm(inputs, settings, processes=processes, progress=progress)
         created = header_date(conversion)
         summary = write_run(
-            conversion, out, created=created, inputs=inputs, formats=formats, describe=_describe, force=force
+            conversion, out, created=created, inputs=inputs, formats=formats, describe=describe, force=force
         )
     if json:
         print_json(to_json(summary))
@@ -202,7 +202,7 @@ def _convert(
     return summary
 
 
-def _describe(conversion: Conversion, created: datetime, folder: Path) -> Sequence[Finding]:
+def describe(conversion: Conversion, created: datetime, folder: Path) -> Sequence[Finding]:
     """Write define.xml, its stylesheet and define.html, and return what is wrong with them."""
     from trialbridge.define_xml.agreement import check_agreement
     from trialbridge.define_xml.build import build_define
