@@ -37,6 +37,10 @@ def validate(
     ct: Annotated[str, typer.Option(help="Release of controlled terminology, by its date.")] = "",
     stf: Annotated[Path | None, typer.Option(help="The eCTD's study tagging file.")] = None,
     define: Annotated[Path | None, typer.Option(help="A define.xml that lies elsewhere.")] = None,
+    core_rules: Annotated[
+        Path | None,
+        typer.Option(help="CDISC's open rules, your own copy: a JSON or YAML file, or a folder."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check datasets and define.xml: what is wrong, why, and how to repair it."""
@@ -44,13 +48,18 @@ def validate(
     from trialbridge.converters.validate import validate as run
     from trialbridge.converters.validation_reports import check_report_names, write_reports
     from trialbridge.converters.validation_summary import show_validation, summarise_validation, to_json
+    from trialbridge.core_rules.read import read_core_rules
+    from trialbridge.core_rules.run import with_core_rules
     from trialbridge.validation.rule import rules
 
     check_report_names(report or [])
+    published = read_core_rules(core_rules) if core_rules else []
     part = only.value if only else ""
     package = _with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
     with progress_bars() as progress:
         validation = run(package, rules(), part, progress)
+        if published and part in {"", "content"}:
+            validation = with_core_rules(package, validation, published, progress)
     summary = summarise_validation(package, validation, sources)
     write_reports(report or [], summary)
     if json:
@@ -61,7 +70,7 @@ def validate(
 
 
 def _with_define(package: Package, only: str) -> Package:
-    """Return the package with what the check of its define.xml finds, and the comparison with the datasets."""
+    """Return the package with what its define.xml has to say, and how the datasets agree with it."""
     from trialbridge.converters.validate import with_findings
 
     if package.define is None or only in {"xpt", "trc"}:

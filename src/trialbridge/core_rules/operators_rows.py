@@ -64,10 +64,8 @@ def _many_to_one(view: View, leaf: Leaf) -> Mask:
         return np.zeros(0, np.bool_)
     known = np.unique(first * (second.max() + 1) + second)
     firsts, seconds = np.divmod(known, second.max() + 1)
-    found = (np.bincount(firsts)[first] > 1) & first_filled | (
-        np.bincount(seconds)[second] > 1
-    ) & second_filled
-    return found
+    many_firsts, many_seconds = np.bincount(firsts) > 1, np.bincount(seconds) > 1
+    return (many_firsts[first] & first_filled) | (many_seconds[second] & second_filled)
 
 
 def _inconsistent(view: View, leaf: Leaf) -> Mask:

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import yaml
@@ -24,6 +24,18 @@ from trialbridge.core_rules.model import (
     Standard,
 )
 from trialbridge.errors import ConfigurationError
+
+_DATE = "tag:yaml.org,2002:timestamp"
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads YAML; what looks like a date stays the text that it is."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [one for one in known if one[0] != _DATE]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
 
 _SUFFIXES = (".json", ".json.gz", ".yaml", ".yml")
 
@@ -87,7 +99,7 @@ def _document(path: Path) -> Any:
         if path.name.lower().endswith(".gz"):
             data = gzip.decompress(data)
         if path.name.lower().endswith((".yaml", ".yml")):
-            return yaml.load(data, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 -- a safe loader
+            return yaml.load(data, _Loader)  # noqa: S506 -- a safe loader
         return json.loads(data)
     except OSError as error:
         raise ConfigurationError(str(path), f"cannot be read: {error.strerror or error}") from error

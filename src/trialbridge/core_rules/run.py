@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,8 +29,9 @@ from trialbridge.core_rules.view import View, record_view
 from trialbridge.findings import Severity
 from trialbridge.standards import IG_VERSIONS
 from trialbridge.validation.frame import Frame, Rows
-from trialbridge.validation.outcome import Hits, Outcome, RuleFacts, Status
+from trialbridge.validation.outcome import Hits, Outcome, RuleFacts, Status, Validation
 from trialbridge.validation.package import Package
+from trialbridge.validation.run import Progress
 
 ORIGIN = "CDISC CORE"
 DEFAULT_GUIDE = "3.4"
@@ -76,6 +78,27 @@ def run_core_rules(package: Package, rules: Sequence[CoreRule], guide: str = "")
     with remembering():
         for rule in rules:
             yield _outcome(study, rule)
+
+
+def with_core_rules(
+    package: Package, validation: Validation, rules: Sequence[CoreRule], progress: Progress | None = None
+) -> Validation:
+    """Return a validation with what becomes of CDISC's rules behind what has become of ours.
+
+    Example:
+        >>> from trialbridge.validation.example import package_of
+        >>> rule = CoreRule("CORE-1", rule_type="JSONata")
+        >>> with_core_rules(package_of({}), Validation([]), [rule]).outcomes[0].status.value
+        'not supported'
+    """
+    began = time.perf_counter()
+    outcomes = list(validation.outcomes)
+    for number, outcome in enumerate(run_core_rules(package, rules)):
+        outcomes.append(outcome)
+        if progress is not None:
+            progress("CORE rules", number + 1, len(rules))
+    seconds = {**validation.seconds, "CORE rules": time.perf_counter() - began}
+    return replace(validation, outcomes=outcomes, seconds=seconds)
 
 
 def unsupported(rule: CoreRule) -> str:
