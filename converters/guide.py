@@ -1,0 +1,208 @@
+"""The draft of the reviewer's guide (cSDRG) as plain content, which two writers turn into DOCX and PDF."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from trialbridge.converters.fhir_parts import code_of
+from trialbridge.converters.manifest import Manifest
+from trialbridge.model import Dataset
+from trialbridge.standards import ig_datasets
+
+TO_WRITE = "[To be written by the sponsor.]"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: its head, and its rows."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One section: its level, its title, and paragraphs and tables in their order."""
+
+    level: int
+    title: str
+    content: tuple[str | Grid, ...] = ()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a package knows of itself.
+
+    Attributes:
+        study: STUDYID.
+        title: Title of the study; empty where nobody said it.
+        datasets: The datasets.
+        split: Dataset -> the names of its parts.
+        manifest: The run that they came from; none for a folder of datasets alone.
+        findings: What was found, as `findings.json` has it.
+        explanations: Rule -> the sponsor's explanation.
+        rules: Where variables come from, as `rules.parquet` has it.
+    """
+
+    study: str
+    title: str
+    datasets: Sequence[Dataset]
+    split: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    manifest: Manifest | None = None
+    findings: Sequence[Mapping[str, Any]] = ()
+    explanations: Mapping[str, str] = field(default_factory=dict)
+    rules: Sequence[Mapping[str, Any]] = ()
+
+
+def read_findings(folder: Path) -> list[dict[str, Any]]:
+    """Return the findings of a run folder; none where there are none."""
+    source = folder / "run" / "findings.json"
+    found: list[dict[str, Any]] = msgspec.json.decode(source.read_bytes()) if source.is_file() else []
+    return found
+
+
+def read_rules(folder: Path) -> list[dict[str, Any]]:
+    """Return where the variables of a run come from; nothing for a folder of datasets alone."""
+    source = folder / "run" / "rules.parquet"
+    return pq.read_table(source).to_pylist() if source.is_file() else []
+
+
+def guide(facts: Facts) -> tuple[Section, ...]:
+    """Return the sections of the guide, in the order that reviewers know."""
+    return (
+        Section(1, "1. Introduction"),
+        Section(
+            2,
+            "1.1 Purpose",
+            (f"This guide describes the tabulation datasets of study {facts.study}.", TO_WRITE),
+        ),
+        Section(2, "1.2 Study data standards and dictionaries", (_standards(facts),)),
+        Section(1, "2. Protocol description", (facts.title or TO_WRITE, *_design(facts))),
+        Section(1, "3. Subject data description"),
+        Section(2, "3.1 Datasets", (_datasets(facts), *_split(facts))),
+        Section(2, "3.2 Supplemental qualifiers", (_qualifiers(facts),)),
+        Section(2, "3.3 Annotated CRF", (CRF,)),
+        Section(1, "4. Data conformance summary"),
+        Section(2, "4.1 What is unresolved, with its explanation", (_unresolved(facts),)),
+        Section(1, "5. Traceability and mapping"),
+        Section(2, "5.1 How the data came about", tuple(_origin(facts))),
+        Section(2, "5.2 Which element of FHIR feeds which variable", (_mapping(facts),)),
+        Section(1, "6. Privacy", (PRIVACY, TO_WRITE)),
+    )
+
+
+CRF = (
+    "Values that were received from electronic health records and laboratories as FHIR resources have no "
+    "case report form; acrf.pdf says so, and the define.xml gives the source of each variable."
+)
+PRIVACY = (
+    "Names, addresses, contact details and photographs of people are not carried from FHIR into any dataset. "
+    "Dates and identifiers are as they were received."
+)
+
+
+def _standards(facts: Facts) -> Grid:
+    known = facts.manifest.standards if facts.manifest else {}
+    packages = [(one.name, one.sha256[:16]) for one in (facts.manifest.terminology if facts.manifest else ())]
+    return Grid(("Standard", "Version"), (*((name, str(value)) for name, value in known.items()), *packages))
+
+
+def _design(facts: Facts) -> Iterator[str | Grid]:
+    for name, title in (("TA", "Arms"), ("TV", "Visits")):
+        dataset = next((one for one in facts.datasets if one.name == name), None)
+        if dataset is not None and len(dataset.table):
+            names = [
+                one
+                for one in ("ARMCD", "ARM", "ETCD", "ELEMENT", "EPOCH", "VISITNUM", "VISIT")
+                if one in dataset.table.column_names
+            ]
+            rows = dataset.table.select(names).to_pylist()
+            yield title
+            yield Grid(tuple(names), tuple(tuple(_text(row[one]) for one in names) for row in rows))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _datasets(facts: Facts) -> Grid:
+    rows = []
+    for dataset in facts.datasets:
+        known = ig_datasets().get(code_of(dataset.name))
+        group = (
+            "SUPPLEMENTAL"
+            if dataset.name.startswith("SUPP")
+            else known.observation_class
+            if known
+            else "CUSTOM"
+        )
+        rows.append((dataset.name, dataset.label, group, f"{len(dataset.table):,}", _subjects(dataset)))
+    return Grid(("Dataset", "Label", "Class", "Records", "Subjects"), tuple(rows))
+
+
+def _subjects(dataset: Dataset) -> str:
+    if "USUBJID" not in dataset.table.column_names:
+        return ""
+    return f"{pc.count_distinct(dataset.table['USUBJID']).as_py():,}"
+
+
+def _split(facts: Facts) -> Iterator[str]:
+    for name, parts in facts.split.items():
+        yield f"{name} is larger than the limit and stands in the folder split as {', '.join(parts)} too."
+
+
+def _qualifiers(facts: Facts) -> Grid:
+    rows = []
+    for dataset in facts.datasets:
+        if {"QNAM", "QLABEL"} <= set(dataset.table.column_names):
+            counts = dataset.table.group_by(["QNAM", "QLABEL"]).aggregate([([], "count_all")]).to_pylist()
+            rows += [
+                (dataset.name, str(row["QNAM"]), str(row["QLABEL"]), f"{row['count_all']:,}")
+                for row in counts
+            ]
+    return Grid(("Dataset", "QNAM", "QLABEL", "Records"), tuple(sorted(rows)))
+
+
+def _unresolved(facts: Facts) -> Grid:
+    found: dict[tuple[str, str, str], int] = defaultdict(int)
+    sentences: dict[tuple[str, str, str], str] = {}
+    for one in facts.findings:
+        if one["severity"] != "notice":
+            key = (one["severity"], one["rule"], ".".join(filter(None, (one["domain"], one["variable"]))))
+            found[key] += one["count"]
+            sentences.setdefault(key, one["message"])
+    rows = (
+        (*key, f"{count:,}", sentences[key], facts.explanations.get(key[1], TO_WRITE))
+        for key, count in sorted(found.items())
+    )
+    return Grid(("Severity", "Rule", "Where", "Count", "What", "Explanation"), tuple(rows))
+
+
+def _origin(facts: Facts) -> Iterator[str | Grid]:
+    if facts.manifest is None:
+        yield f"The datasets came without the record of a run. {TO_WRITE}"
+        return
+    ledger = facts.manifest.ledger
+    counts = ", ".join(f"{count:,} {status}" for status, count in ledger.items())
+    software = ", ".join(f"{name} {value}" for name, value in facts.manifest.software.items())
+    resources = f"{sum(ledger.values()):,} FHIR resources: {counts}"
+    yield f"The datasets were converted from {resources}. Software: {software}."
+    yield Grid(("Input", "SHA-256"), tuple((one.name, one.sha256) for one in facts.manifest.inputs))
+
+
+def _mapping(facts: Facts) -> Grid:
+    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for row in facts.rules:
+        places = ", ".join(row["paths"] or ()) if row["how"] == "read" else f"{row['how']}: {row['reason']}"
+        start = f"{row['resource_type']}: " if row["how"] == "read" else ""
+        found[row["domain"], row["variable"]][f"{start}{places}"] = None
+    rows = ((domain, name, "; ".join(places)) for (domain, name), places in sorted(found.items()))
+    return Grid(("Dataset", "Variable", "Elements, or how it came about"), tuple(rows))

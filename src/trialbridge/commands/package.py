@@ -1,0 +1,57 @@
+"""``trialbridge package`` and ``trialbridge verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from trialbridge.commands.outcome import Done, Json, console, print_json
+
+
+def package(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="A run folder, or datasets with a define.xml.")
+    ],
+    out: Annotated[Path, typer.Option(help="An empty folder, which will hold m5.")],
+    study: Annotated[str, typer.Option(help="Name of the study's folder; STUDYID without it.")] = "",
+    limit: Annotated[
+        int, typer.Option("--split-at", min=1, help="Bytes of a transport file from which it is split, too.")
+    ] = 5_000_000_000,
+    explanations: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Rule = explanation, for the guide.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Put datasets, their description and a draft of the guide where a regulator looks for them."""
+    from trialbridge.converters.package import Packaging
+    from trialbridge.converters.package import package as write_package
+    from trialbridge.converters.report import to_json
+
+    files = write_package(Packaging(folder, out, study, limit, explanations))
+    names = [path.relative_to(out).as_posix() for path in files]
+    if json:
+        print_json(to_json({"files": names}))
+    else:
+        for name in names:
+            console().print(name, highlight=False, soft_wrap=True)
+
+
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="M5_ROOT", help="What trialbridge package wrote.")],
+    json: Json = False,
+) -> None:
+    """Hash every file of a package again, read every dataset, and check its define.xml."""
+    from trialbridge.converters.package import verify as verify_package
+    from trialbridge.converters.report import CLEAN, FINDINGS, findings_table, to_json
+    from trialbridge.define_xml.check import check_define
+
+    found = verify_package(folder)
+    found += [one for path in sorted(folder.rglob("define.xml")) for one in check_define(path)]
+    grave = [one for one in found if one.severity == "error"]
+    if json:
+        print_json(to_json(found))
+    else:
+        console().print(findings_table(found) if found else f"{folder}: every file is as it was packaged")
+    raise Done(FINDINGS if grave else CLEAN)
