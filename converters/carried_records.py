@@ -20,11 +20,13 @@ from trialbridge.carriage import (
     ABSENT,
     BASIS,
     DATASET,
+    DECIMALS,
     RECORD,
     ROW,
     extension_paths,
     numbers_in,
     read_extension,
+    shortest,
 )
 from trialbridge.classes import of_class
 from trialbridge.columns import TEXT, blank
@@ -50,7 +52,7 @@ from trialbridge.paths import parse
 from trialbridge.registry import SUBJECTS, Paths, all_declarations, paths_by_type
 from trialbridge.vocabulary import USUBJID, Vocabulary
 
-SPECIAL = frozenset({ABSENT, BASIS, DATASET, ROW})
+SPECIAL = frozenset({ABSENT, BASIS, DATASET, DECIMALS, ROW})
 PROOF = "~"
 """Stands before the names of columns that are no variables, but say where a record came from."""
 
@@ -227,7 +229,7 @@ def _records(
     values = {key: one for key, one in values.items() if key not in SPECIAL}
     values["USUBJID"] = pc.coalesce(values.get("USUBJID", blank(len(base))), _usubjid(staged, patients))
     proof = _proof(leaves, staged, records, values, code_of(name))
-    order = carried.get(ROW, blank(len(base))).cast(pa.int64())
+    order = shortest(carried.get(ROW, blank(len(base)))).cast(pa.int64())
     table = pa.table({**values, **{f"{PROOF}{key}": one for key, one in proof.items()}, ROW: order})
     return table.filter(pa.array(kept))
 
@@ -303,10 +305,18 @@ def _elements_first(
     """Return the columns with what the elements say, in records that were changed."""
     mask = pa.array(changed)
     return {
-        name: pc.if_else(pc.and_(mask, one.is_valid()), one, values[name])
+        name: pc.if_else(
+            pc.and_not(pc.and_(mask, one.is_valid()), _finer(values[name], one)), one, values[name]
+        )
         for name, one in natives.items()
         if one.null_count < len(one)
     }
+
+
+def _finer(carried: pa.Array, native: pa.Array) -> pa.Array:
+    """Return where what is carried is a time on the day that an element says: it may not say more."""
+    day = pc.binary_join_element_wise(native, "T", "")
+    return pc.fill_null(pc.equal(pc.utf8_slice_codeunits(carried, 0, 11), day), False)  # noqa: FBT003 -- an Arrow scalar
 
 
 def _usubjid(staged: Staged, rows: pa.Array) -> pa.Array:

@@ -7,7 +7,8 @@
         {"url": "LBSTRESC", "valueString": "5.4"}]}
 
 It stands in the resource, or in the answered item, that the record became. Any variable can be read from it,
-also one that no mapping knows. Four parts are no variables: see `ABSENT`, `BASIS`, `DATASET` and `ROW`.
+also one that no mapping knows. Five parts are no variables: see `ABSENT`, `BASIS`,
+`DATASET`, `DECIMALS` and `ROW`.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ RECORD = "urn:trialbridge:sdtm"
 
 ABSENT = "absent"
 """Names the variables that are blank although an element could be read as a value of them."""
+
+DECIMALS = "decimals"
+"""Says how many digits stand behind the point where the last is a zero, which servers drop: ``LBORRES=2``."""
 
 DATASET = "dataset"
 """Names the dataset that the record is of."""
@@ -133,8 +137,61 @@ def _escaped(column: pa.Array) -> pa.Array:
     return column
 
 
+_LAST_ZERO = r"^-?\d+\.(?P<digits>\d*0)$"
+_SPLIT = r"^(?P<whole>-?\d+)(?:\.(?P<digits>\d+))?$"
+
+
+def shortest(column: pa.Array) -> pa.Array:
+    """Return numbers without the zeros at the end of their decimals, and other texts as they are.
+
+    Example:
+        >>> shortest(pa.array(["5.30", "42.0", "100", "1.0 mg", None])).to_pylist()
+        ['5.3', '42', '100', '1.0 mg', None]
+    """
+    if not _any_last_zero(column):
+        return column
+    return pc.replace_substring_regex(column, r"^(-?\d+)(?:\.0+|(\.\d*[1-9])0+)$", r"\1\2")
+
+
+def _any_last_zero(column: pa.Array) -> bool:
+    some = pc.and_(pc.ends_with(column, "0"), pc.match_substring(column, "."))
+    return bool(pc.any(some).as_py())
+
+
+def decimals(name: str, column: pa.Array) -> pa.Array:
+    """Return what `DECIMALS` says of a variable; null where the last digit is no zero behind the point.
+
+    Example:
+        >>> decimals("LBORRES", pa.array(["5.30", "5.3", "100"])).to_pylist()
+        ['LBORRES=2', None, None]
+    """
+    if not _any_last_zero(column):
+        return blank(len(column))
+    digits = pc.struct_field(pc.extract_regex(column, _LAST_ZERO), "digits")
+    return pc.binary_join_element_wise(f"{name}=", pc.utf8_length(digits).cast(pa.string()), "")
+
+
+def with_decimals(name: str, column: pa.Array, said: pa.Array) -> pa.Array:
+    """Return numbers with the zeros behind the point that they had, by what `DECIMALS` says.
+
+    Example:
+        >>> said = pa.array(["LBORRES=2", "LBORRES=1", None])
+        >>> with_decimals("LBORRES", pa.array(["5.3", "42", "7"]), said).to_pylist()
+        ['5.30', '42.0', '7']
+    """
+    found = pc.struct_field(pc.extract_regex(said, rf"(?:^| ){name}=(?P<digits>\d+)(?: |$)"), "digits")
+    for digits in filter(None, pc.unique(found).to_pylist()):
+        parts = pc.extract_regex(column, _SPLIT)
+        fraction = pc.utf8_rpad(pc.struct_field(parts, "digits"), int(digits), "0")
+        longer = pc.binary_join_element_wise(pc.struct_field(parts, "whole"), fraction, ".")
+        column = pc.if_else(pc.fill_null(pc.equal(found, digits), False), pc.coalesce(longer, column), column)  # noqa: FBT003 -- an Arrow scalar
+    return column
+
+
 def digests(columns: Mapping[str, pa.Array]) -> pa.Array:
     """Return the digest of each row's values, whatever the order of the columns; blank columns do not count.
+
+    Nor do zeros at the end of decimals: FHIR keeps them, but not every server does.
 
     Example:
         >>> one = {"A": pa.array(["x"]), "B": pa.array(["y"])}
@@ -142,7 +199,7 @@ def digests(columns: Mapping[str, pa.Array]) -> pa.Array:
         True
     """
     cells = [
-        pc.fill_null(pc.binary_join_element_wise(f"{name}=", columns[name], SEPARATOR, ""), "")
+        pc.fill_null(pc.binary_join_element_wise(f"{name}=", shortest(columns[name]), SEPARATOR, ""), "")
         for name in sorted(columns)
         if columns[name].null_count < len(columns[name])
     ]

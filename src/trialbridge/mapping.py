@@ -12,7 +12,15 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import ABSENT, digests, extension_path, extension_paths, read_extension
+from trialbridge.carriage import (
+    ABSENT,
+    DECIMALS,
+    digests,
+    extension_path,
+    extension_paths,
+    read_extension,
+    with_decimals,
+)
 from trialbridge.columns import blank
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
@@ -180,7 +188,8 @@ def with_extension(domain: Domain, leaves: Leaves, records: Records) -> Records:
     found = Records(dict(records.values), dict(records.which), dict(records.lost))
     for name in domain.reversible():
         cells = Cells(records.values[name], records.which.get(name), records.lost[name])
-        found.values[name], which, found.lost[name] = _with_extension(cells, carried, name)
+        values, which, found.lost[name] = _with_extension(cells, carried, name)
+        found.values[name] = with_decimals(name, values, carried[DECIMALS]) if DECIMALS in carried else values
         assert which is not None  # noqa: S101 -- the extension is an alternative, so there are several
         found.which[name] = which
     return found

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import ABSENT
+from trialbridge.carriage import ABSENT, DECIMALS, decimals
 from trialbridge.codecs import DateTime
 from trialbridge.columns import blank
 from trialbridge.elements import Element, Version
@@ -211,7 +211,7 @@ def carried(domain: Domain, table: Table, read: Table) -> Carried:
     """
     columns: dict[str, pa.Array] = {}
     counts: dict[str, dict[str, int]] = {"cells": {}, "dated": {}, "absent": {}, "lost": {}}
-    absent = []
+    absent, zeros = [], []
     for name in filter(table.__contains__, domain.reversible()):
         wanted, known = table[name], read[name]
         if wanted.null_count == known.null_count == len(wanted):
@@ -222,11 +222,12 @@ def carried(domain: Domain, table: Table, read: Table) -> Carried:
         blanked = pc.and_(differs, pc.and_(column.is_null(), known.is_valid()))
         absent.append(pc.if_else(blanked, name, None))
         columns[name] = column
+        zeros.append(decimals(name, pc.if_else(differs, None, wanted)))
         counts["cells"][name] = len(column) - column.null_count
         counts["dated"][name] = _dated(column, known)
         counts["absent"][name] = pc.sum(blanked).as_py()
         counts["lost"][name] = column.null_count - missing.null_count
-    columns[ABSENT] = _listed(absent)
+    columns[ABSENT], columns[DECIMALS] = _listed(absent), _listed(zeros)
     return Carried(
         {part: values for part, values in columns.items() if values.null_count < len(values)},
         **{kind: {name: count for name, count in some.items() if count} for kind, some in counts.items()},
