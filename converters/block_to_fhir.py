@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import repeat
 from typing import NamedTuple
@@ -11,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import TEXT, by_value
+from trialbridge.columns import TEXT, by_value, remembering
 from trialbridge.converters.assemble import Written
 from trialbridge.converters.fhir_gate import Gate
 from trialbridge.converters.fhir_parts import declaration_of
@@ -82,12 +84,18 @@ def make_block(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version
         vocabulary: The words of the study.
         version: The FHIR release to write.
     """
+    with uncollected(), remembering():
+        return _made(slices, vocabulary, version)
+
+
+def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> Made:
     found: dict[tuple[str, str], Line] = {}
     counts = []
     subjects: dict[str, None] = {}
     for one in sorted(slices, key=lambda one: (one.dataset != "DM", one.dataset)):
+        domain = _domain(one.dataset, one.variables, one.by_class, tuple(one.table), one.constants)
         made = to_resources(
-            _domain(one.dataset, one.variables, one.by_class, tuple(one.table), one.constants),
+            domain,
             one.table,
             vocabulary,
             version,
@@ -97,13 +105,25 @@ def make_block(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version
         counts.append(Counts(one.dataset, made.carried, made.dated, made.lost))
         subjects |= dict.fromkeys(pc.unique(one.table["USUBJID"]).drop_null().to_pylist())
         patients = by_value(one.table["USUBJID"], patient_id)
-        for line in _lines(made, one.ids, patients):
+        for line in _lines(made, domain, one.ids, patients):
             found.setdefault(line[:2], line)
     for name in subjects:
         if ("Patient", patient_id(name)) not in found:
             found["Patient", patient_id(name)] = bare_patient(name)
     lines = list(found.values())
     return Made(lines, counts, gate_of(version).check(((line.kind, line.text) for line in lines), set()))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Look for no reference cycles meanwhile: what is made has none, and there are many objects."""
+    wanted = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if wanted:
+            gc.enable()
 
 
 @lru_cache(maxsize=256)
@@ -126,11 +146,11 @@ def gate_of(version: Version) -> Gate:
     return Gate(version)
 
 
-def _lines(made: Resources, ids: pa.Array, patients: pa.Array) -> Iterator[Line]:
+def _lines(made: Resources, domain: Domain, ids: pa.Array, patients: pa.Array) -> Iterator[Line]:
     *joined, own = made.written
     for part in joined:
         yield from _one_by_one(part)
-    if len(own.rows) != len(ids):  # answers that share a response
+    if domain.rows == "item":  # answers share a response, which has an id of its own
         yield from _one_by_one(own)
         return
     of_whom = pc.fill_null(patients.cast(TEXT), "").to_pylist()
