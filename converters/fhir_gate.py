@@ -30,6 +30,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 _EMPTY = frozenset({b"{}", b"[]", b"null", b'""'})
+_ID = re.compile(rb'"[A-Za-z0-9.-]{1,64}"')
 _NUMBER = re.compile(rb"-?[0-9.eE+-]+")
 
 
@@ -136,22 +137,22 @@ class Gate:
         if faults is None:
             faults = kind.presence[names] = tuple(_presence(kind, names))
         references = _reference(fields) if kind.name == "Reference" else ()
+        places = kind.places
         for name, raw in fields.items():
-            looked = self._looked(kind.places.get(name), bytes(raw), name)
-            if looked is not FINE:
-                faults += looked.faults
-                references += looked.references
+            if (place := places.get(name)) is not None:
+                text = bytes(raw)
+                looked = place.seen.get(text) or self._unseen(place, text, name)
+                if looked is not FINE:
+                    faults += looked.faults
+                    references += looked.references
         for check in INVARIANT_CHECKS.get(kind.name, ()):
             faults += tuple(check({name: bytes(raw) for name, raw in fields.items()}))
         return Looked(faults, references) if faults or references else FINE
 
-    def _looked(self, place: _Place | None, text: bytes, name: str) -> Looked:
-        looked = FINE if place is None else place.seen.get(text)
-        if looked is None:
-            assert place is not None  # noqa: S101 -- else it is fine: presence has told of it
-            lone = name == "extension" and _carries(text)  # no two records have the same
-            looked = FINE if lone else self._element(place, text, name)
-        return looked
+    def _unseen(self, place: _Place, text: bytes, name: str) -> Looked:
+        """Return what was found in a text that is new, or that nothing else has."""
+        lone = (name == "extension" and _carries(text)) or (name == "id" and _ID.fullmatch(text))
+        return FINE if lone else self._element(place, text, name)
 
     def _element(self, place: _Place, text: bytes, name: str) -> Looked:
         """Return what was found in an element, and remember it unless nothing else has the same."""

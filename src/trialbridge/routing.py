@@ -9,7 +9,7 @@ the extension never repeats what an element says.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -212,21 +212,23 @@ def carried(domain: Domain, table: Table, read: Table) -> Carried:
     columns: dict[str, pa.Array] = {}
     counts: dict[str, dict[str, int]] = {"cells": {}, "dated": {}, "absent": {}, "lost": {}}
     absent, zeros = [], []
-    for name in filter(table.__contains__, domain.reversible()):
+    for name in _read_back(domain, table):
         wanted, known = table[name], read[name]
-        if wanted.null_count == known.null_count == len(wanted):
+        if wanted.equals(known):
+            zeros.append(decimals(name, wanted))
             continue
         differs = pc.fill_null(pc.not_equal(wanted, known), True)  # noqa: FBT003 -- an Arrow scalar
         missing = pc.if_else(pc.and_(differs, wanted.is_valid()), wanted, None)
         column = pc.if_else(legal("string", missing), missing, None)
-        blanked = pc.and_(differs, pc.and_(column.is_null(), known.is_valid()))
-        absent.append(pc.if_else(blanked, name, None))
         columns[name] = column
-        zeros.append(decimals(name, pc.if_else(differs, None, wanted)))
         counts["cells"][name] = len(column) - column.null_count
-        counts["dated"][name] = _dated(column, known)
-        counts["absent"][name] = pc.sum(blanked).as_py()
         counts["lost"][name] = column.null_count - missing.null_count
+        if known.null_count < len(known):
+            blanked = pc.and_(differs, pc.and_(column.is_null(), known.is_valid()))
+            absent.append(pc.if_else(blanked, name, None))
+            zeros.append(decimals(name, pc.if_else(differs, None, wanted)))
+            counts["dated"][name] = _dated(column, known)
+            counts["absent"][name] = pc.sum(blanked).as_py()
     columns[ABSENT], columns[DECIMALS] = _listed(absent), _listed(zeros)
     return Carried(
         {part: values for part, values in columns.items() if values.null_count < len(values)},
@@ -234,11 +236,20 @@ def carried(domain: Domain, table: Table, read: Table) -> Carried:
     )
 
 
+def _read_back(domain: Domain, table: Table) -> Iterator[str]:
+    """Yield the variables that are read again: all but those that only write."""
+    rules = dict(domain.all_rules())
+    for name in domain.reversible():
+        if name in table and not (rules[name].targets and not rules[name].paths):
+            yield name
+
+
 def _dated(column: pa.Array, known: pa.Array) -> int:
     """Return how many values are a time of which an element holds the date."""
     if known.null_count == len(known) or column.null_count == len(column):
         return 0
-    dates = pc.fill_null(pc.equal(pc.utf8_slice_codeunits(column, 0, 11), _with_t(known)), False)  # noqa: FBT003 -- an Arrow scalar
+    same = pc.equal(pc.utf8_slice_codeunits(column, 0, 11), _with_t(known))
+    dates = pc.fill_null(same, False)  # noqa: FBT003 -- an Arrow scalar
     return int(pc.sum(dates).as_py())
 
 
@@ -246,11 +257,12 @@ def _with_t(dates: pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(dates, "T", "")
 
 
-def _listed(columns: list[pa.Array]) -> pa.Array:
-    filled = [
-        pc.fill_null(column, "") for column in columns
-    ]  # Arrow's own skipping of nulls loses whole rows
-    text = pc.utf8_trim_whitespace(
-        pc.replace_substring_regex(pc.binary_join_element_wise(*filled, " "), " +", " ")
-    )
+def _listed(columns: Sequence[pa.Array]) -> pa.Array:
+    """Return the words of several columns as one text a row; null where there are none."""
+    some = [column for column in columns if column.null_count < len(column)]
+    if not some:
+        return blank(len(columns[0]) if columns else 0)
+    filled = [pc.fill_null(column, "") for column in some]  # Arrow's own skipping of nulls loses whole rows
+    joined = pc.binary_join_element_wise(*filled, " ")
+    text = pc.utf8_trim_whitespace(pc.replace_substring_regex(joined, " +", " "))
     return pc.if_else(pc.equal(text, ""), None, text)
