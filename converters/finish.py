@@ -76,27 +76,6 @@ class Block:
     topicless: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
 
 
-def joined_blocks(blocks: Sequence[Block]) -> Block:
-    """Return one block of several, in their order: what was mapped side by side is derived together."""
-    whole = Block({})
-    parts: dict[str, list[pa.Table]] = defaultdict(list)
-    for block in blocks:
-        whole.unmapped.merge(block.unmapped)
-        whole.uses.merge(block.uses)
-        whole.tests += block.tests
-        whole.oddities.merge(block.oddities)
-        whole.findings += block.findings
-        for kind, rows in block.drawn.items():
-            whole.drawn[kind] += rows
-        for kind, reasons in block.topicless.items():
-            whole.topicless[kind] |= reasons
-        for code, table in block.tables.items():
-            parts[code].append(table)
-    for code, tables in parts.items():
-        whole.tables[code] = pa.concat_tables(tables, promote_options="default").combine_chunks()
-    return whole
-
-
 def map_block(plan: Plan, first: int, last: int) -> Block:
     """Return the records of the subjects from `first` to before `last`, as the rules give them."""
     block = Block({})

@@ -6,11 +6,11 @@ import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from multiprocessing import get_context
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,13 +19,11 @@ import pyarrow.compute as pc
 
 from trialbridge.converters.census import Census, merge
 from trialbridge.converters.extract import Extraction, Extractor, Key
+from trialbridge.converters.other_processes import WORTH_A_PROCESS, other_processes
 from trialbridge.converters.read_fhir import Source, ranges, resources
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
 from trialbridge.registry import Paths
-
-WORTH_A_PROCESS = 48 * 2**20
-"""Bytes of input from which several processes are quicker than one."""
 
 WORTH_A_THREAD = 2**16
 """Rows of a table from which several threads join its columns."""
@@ -73,6 +71,7 @@ def stage(
     release: Version | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
+    others: Executor | None = None,
 ) -> Staged:
     """Return what `sources` hold, whatever their order and however many processes read them.
 
@@ -82,6 +81,7 @@ def stage(
         release: The FHIR release, where it is known.
         processes: How many to use; by default one for each processor where there is much to read.
         progress: Told after each piece.
+        others: Processes that were started before; else they are started where there is much to read.
     """
     pieces = _pieces(sources)
     work = partial(_read, tuple(sources), dict(paths), release)
@@ -89,11 +89,9 @@ def stage(
     wanted = processes or (os.cpu_count() or 1 if total > WORTH_A_PROCESS else 1)
     staged = Staged(sources, {})
     batches: dict[Key, list[pa.RecordBatch]] = defaultdict(list)
-    done = 0
     parts: dict[int, Part] = {}
-    for piece, part in _run(work, pieces, min(wanted, len(pieces))):
+    for piece, part, done in _run(work, pieces, min(wanted, len(pieces)), others):
         parts[piece.number] = part
-        done += piece.size
         if progress:
             progress("read", done, total)
     for _, (found, census, findings) in sorted(parts.items()):
@@ -130,51 +128,76 @@ def _pieces(sources: Sequence[Source]) -> list[Piece]:
 
 
 Part = tuple[dict[Key, list[pa.RecordBatch]], Census, list[Finding]]
+Filed = tuple[Piece, list[tuple[Key, str]], Census, list[Finding]]
+"""What another process read of a piece: its tables lie in files."""
 
 
 def _run(
-    work: Callable[[Piece], Part], pieces: Sequence[Piece], processes: int
-) -> Iterator[tuple[Piece, Part]]:
-    """Yield what is read of each piece: this process begins at the last one, the others at the first."""
+    work: Callable[[Piece], Part], pieces: Sequence[Piece], processes: int, others: Executor | None
+) -> Iterator[tuple[Piece, Part, int]]:
+    """Yield what is read of each piece, and how many bytes somebody has taken so far."""
     if processes <= 1:
-        yield from zip(pieces, map(work, pieces), strict=True)
+        done = accumulate(piece.size for piece in pieces)
+        yield from zip(pieces, map(work, pieces), done, strict=True)
         return
-    with TemporaryDirectory(prefix="trialbridge-") as folder, _helpers(processes - 1) as pool:
-        elsewhere = [(piece, pool.submit(_read_to_files, work, folder, piece)) for piece in pieces]
-        while elsewhere and elsewhere[-1][1].cancel():
-            piece, _ = elsewhere.pop()
-            yield piece, work(piece)
-        for piece, future in elsewhere:
-            paths, census, findings = future.result()
-            yield piece, (_from_files(paths), census, findings)
+    with TemporaryDirectory(prefix="trialbridge-") as name, other_processes(processes - 1, others) as pool:
+        folder = Path(name)
+        elsewhere = [pool.submit(_read_to_files, work, folder, pieces) for _ in range(processes - 1)]
+        try:
+            yield from _shared(work, folder, pieces, elsewhere)
+        except BaseException:
+            for piece in pieces:  # so that nobody goes on
+                _take(folder, piece)
+            raise
 
 
-@contextmanager
-def _helpers(count: int) -> Iterator[ProcessPoolExecutor]:
-    """Give other processes; when all is well nobody waits until they have ended: they are idle by then."""
-    pool = ProcessPoolExecutor(count, mp_context=get_context("spawn"))
+def _shared(
+    work: Callable[[Piece], Part],
+    folder: Path,
+    pieces: Sequence[Piece],
+    elsewhere: Sequence[Future[list[Filed]]],
+) -> Iterator[tuple[Piece, Part, int]]:
+    """Yield what is read of each piece: this process begins at the last one, the others at the first."""
+    for piece in reversed(pieces):
+        if not _take(folder, piece):
+            break
+        part = work(piece)
+        yield piece, part, sum(one.size for one in pieces if _mark(folder, one).exists())
+    total = sum(piece.size for piece in pieces)
+    for future in elsewhere:
+        for piece, paths, census, findings in future.result():
+            yield piece, (_from_files(paths), census, findings), total
+
+
+def _mark(folder: Path, piece: Piece) -> Path:
+    return folder / f"{piece.number}.taken"
+
+
+def _take(folder: Path, piece: Piece) -> bool:
+    """Return whether a piece is this process's: that of the one that makes its mark first."""
     try:
-        yield pool
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown(wait=False)
+        _mark(folder, piece).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
-def _read_to_files(
-    work: Callable[[Piece], Part], folder: str, piece: Piece
-) -> tuple[list[tuple[Key, str]], Census, list[Finding]]:
-    """Read a piece and leave its tables in files: a mapped file crosses processes faster than a pipe."""
+def _read_to_files(work: Callable[[Piece], Part], folder: Path, pieces: Sequence[Piece]) -> list[Filed]:
+    """Read pieces that nobody has taken, and leave their tables in files: those cross faster than a pipe."""
+    return [_filed(work, folder, piece) for piece in pieces if _take(folder, piece)]
+
+
+def _filed(work: Callable[[Piece], Part], folder: Path, piece: Piece) -> Filed:
     tables, census, findings = work(piece)
     written = []
     for number, (key, batches) in enumerate(tables.items()):
         if batches:
-            path = str(Path(folder, f"{piece.number}-{number}.arrow"))
+            path = str(folder / f"{piece.number}-{number}.arrow")
             whole = _one_schema(batches)
             with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, whole.schema) as writer:
                 writer.write_table(whole)
             written.append((key, path))
-    return written, census, findings
+    return piece, written, census, findings
 
 
 def _from_files(paths: Sequence[tuple[Key, str]]) -> dict[Key, list[pa.RecordBatch]]:

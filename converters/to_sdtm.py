@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from trialbridge.converters.decided import other_tables
 from trialbridge.converters.design_step import take_design, trial_design
 from trialbridge.converters.earlier_guide import to_guide
 from trialbridge.converters.excluded import not_excluded, without_excluded
-from trialbridge.converters.finish import Block, Plan, derive_block, joined_blocks, map_block, units_of
+from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
 from trialbridge.converters.gather import elements_table, ordered_findings
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.judge_decisions import judged
@@ -47,14 +47,14 @@ from trialbridge.converters.unmapped import unknown_tests
 from trialbridge.converters.write_xpt import study_lengths
 from trialbridge.elements import Version, resource_types
 from trialbridge.mapping import Domain
-from trialbridge.registry import DERIVED, DOMAINS, all_declarations, declarations
+from trialbridge.registry import DERIVED, DOMAINS, Paths, all_declarations, declarations
 from trialbridge.study import Study
 from trialbridge.versions import VERSIONS
 
 BLOCK_SUBJECTS = 2000
 
 
-def to_sdtm(
+def to_sdtm(  # noqa: PLR0913 -- the settings of a run, by name
     inputs: Sequence[Path],
     study: Study | None = None,
     *,
@@ -62,6 +62,7 @@ def to_sdtm(
     block_subjects: int = BLOCK_SUBJECTS,
     processes: int | None = None,
     progress: Progress | None = None,
+    others: Executor | None = None,
 ) -> Conversion:
     """Return the SDTM datasets of FHIR input, with where every value came from and what was not used.
 
@@ -72,6 +73,7 @@ def to_sdtm(
         block_subjects: Subjects in a block; any number gives the same result.
         processes: How many read; by default one for each processor where there is much to read.
         progress: Told how far each step is.
+        others: Processes that read, too, where they were started before.
 
     Raises:
         ReadError: Nothing in `inputs` can be read as FHIR.
@@ -84,9 +86,12 @@ def to_sdtm(
     with run.step("find"):
         found, unread = sources(inputs)
         run.findings = [*unread, *refused]
+    reading = partial(stage, release=release, processes=processes, progress=progress, others=others)
+    staged, identities, carried = _read(run, found, reading)
+    if others is not None:
+        others.shutdown(wait=False)  # all is read
     with ThreadPoolExecutor(1) as pool:  # files are hashed while the tables are worked on
         hashes = pool.submit(lambda: {source.name: source.sha256 for source in found})
-        staged, identities, carried = _read(run, found, release, processes)
         if carried.datasets:
             return restored_conversion(run, staged, identities, carried, hashes.result())
         plan = _plan(run, staged, identities)
@@ -95,7 +100,7 @@ def to_sdtm(
 
 
 def _read(
-    run: Run, found: Sequence[Source], release: Version | None, processes: int | None
+    run: Run, found: Sequence[Source], reading: Callable[[Sequence[Source], Mapping[str, Paths]], Staged]
 ) -> tuple[Staged, Identities, Restored]:
     """Return what was read, who is who in it, and what was carried from SDTM."""
     natively = seem_carried(found)
@@ -105,7 +110,7 @@ def _read(
             paths = carried_paths(natively=natively)
             for kind, more in PATHS.items():
                 paths[kind][""] |= dict.fromkeys(more)
-            staged = stage(found, paths, release, processes, run.progress)
+            staged = reading(found, paths)
         with run.step("identify"):
             identities = identify(staged)
         with run.step("restore"):
@@ -254,22 +259,30 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
     blocks: list[Block] = []
     workers = _workers(plan)
     with run.step("map"), ThreadPoolExecutor(workers) as pool:
-        bounds = list(_bounds(plan.subjects.usubjid, -(-block_subjects // workers)))
-        mapped = pool.map(partial(_map, plan), bounds)
-        while some := list(islice(mapped, workers)):
-            blocks.append(joined_blocks(some))
-            run.tell("map", min(len(blocks) * block_subjects, total), total)
-    with run.step("derive"):
+        each = -(-block_subjects // workers)
+        bounds = _bounds(plan.subjects.usubjid, each)
+        for number, block in enumerate(pool.map(partial(_map, plan), bounds), 1):
+            blocks.append(block)
+            run.tell("map", min(number * each, total), total)
+    with run.step("derive"), ThreadPoolExecutor(workers) as pool:
         units = units_of(blocks)
         exposed = any(len(block.tables.get("EX", ())) for block in blocks)
-        for number, block in enumerate(blocks, 1):
-            with remembering():
-                derive_block(block, run.study, units, exposed)
-                check_participation(block.tables, block.findings)
-                check_after_death(block.tables, block.findings)
-                check_scores(block.tables, block.findings)
+        for number, _ in enumerate(pool.map(partial(_derive, run.study, units, exposed), blocks), 1):
             run.tell("derive", number, len(blocks))
     return _gathered(run, plan, blocks)
+
+
+def _derive(
+    study: Study,
+    units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]],
+    exposed: bool,  # noqa: FBT001 -- a fact of the study
+    block: Block,
+) -> None:
+    with remembering():
+        derive_block(block, study, units, exposed)
+        check_participation(block.tables, block.findings)
+        check_after_death(block.tables, block.findings)
+        check_scores(block.tables, block.findings)
 
 
 WORTH_A_THREAD = 20_000

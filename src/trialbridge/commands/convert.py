@@ -15,6 +15,7 @@ from trialbridge.commands.to_fhir import datasets_to_fhir
 from trialbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
     from datetime import datetime
 
     from trialbridge.conversion import Conversion
@@ -107,8 +108,16 @@ def convert(
     if to is Target.FHIR:
         version = release.value if release else "R4"
         raise Done(datasets_to_fhir(inputs, out, version, form.value, force=force, json=json))
-    settings = _settings(config, study, units, ct, decisions, terminology, loinc)
-    summary = _convert(inputs, settings, out, _formats(formats), processes=processes, force=force, json=json)
+    from trialbridge.converters.other_processes import early_processes
+    from trialbridge.lean import become_lean
+
+    with early_processes(inputs, processes) as others:
+        become_lean()
+        settings = _settings(config, study, units, ct, decisions, terminology, loinc)
+        written = _formats(formats)
+        summary = _convert(
+            inputs, settings, out, written, processes=processes, others=others, force=force, json=json
+        )
     raise Done(summary.exit_code)
 
 
@@ -180,6 +189,7 @@ def _convert(
     formats: Sequence[str],
     *,
     processes: int | None = None,
+    others: Executor | None = None,
     force: bool = False,
     json: bool = False,
 ) -> Summary:
@@ -190,7 +200,7 @@ def _convert(
     if not force:
         refuse_foreign(out)
     with progress_bars() as progress:
-        conversion = to_sdtm(inputs, settings, processes=processes, progress=progress)
+        conversion = to_sdtm(inputs, settings, processes=processes, progress=progress, others=others)
         created = header_date(conversion)
         summary = write_run(
             conversion, out, created=created, inputs=inputs, formats=formats, describe=describe, force=force
