@@ -12,6 +12,7 @@ from trialbridge.validation.checks_records import RECORD_CHECKS
 from trialbridge.validation.checks_structure import STRUCTURE_CHECKS
 from trialbridge.validation.checks_terms import TERM_CHECKS
 from trialbridge.validation.checks_transport import TRANSPORT_CHECKS
+from trialbridge.validation.checks_values import VALUE_CHECKS
 
 _FAMILIES: Sequence[Mapping[str, Check]] = (
     RECORD_CHECKS,
@@ -20,6 +21,7 @@ _FAMILIES: Sequence[Mapping[str, Check]] = (
     TERM_CHECKS,
     DAY_CHECKS,
     LINK_CHECKS,
+    VALUE_CHECKS,
     DEFINE_CHECKS,
 )
 

@@ -184,10 +184,11 @@ def _conditional(package: Package, frame: Frame, one: Mapping[str, object], know
 
 
 def _country(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
-    del package
+    """Return the rows whose country has no code of ISO 3166-1 alpha-3."""
     known = {row["target"] for row in crosswalk("country").rows}
     name = rule.asked["variable"]
-    return hits_of(frame, frame.where(name, lambda value: value not in known), [name], cause=(name,))
+    among = holds(package, frame, rule.asked.get("where", ()))
+    return hits_of(frame, among & frame.where(name, lambda value: value not in known), [name], cause=(name,))
 
 
 TERM_CHECKS: Mapping[str, Check] = {

@@ -77,13 +77,19 @@ def read_rules(name: str) -> tuple[Rule, ...]:
     Raises:
         ConfigurationError: A rule is not complete, or has the name of another.
     """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    document = yaml.load(FOLDER.joinpath(name).read_bytes(), loader)  # noqa: S506 -- a safe loader
-    found = tuple(_rule(one, document) for one in _expanded(document["rules"]))
+    document = read_document(name)
+    found = tuple(_rule(one, document) for one in document["rules"])
     twice = {rule.facts.id for rule in found if sum(rule.facts.id == one.facts.id for one in found) > 1}
     if twice:
         raise ConfigurationError(name, f"the name stands twice: {', '.join(sorted(twice))}")
     return found
+
+
+def read_document(name: str) -> Mapping[str, Any]:
+    """Return one shipped file as plain data, its rules expanded: this is what the schema speaks of."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    document = yaml.load(FOLDER.joinpath(name).read_bytes(), loader)  # noqa: S506 -- a safe loader
+    return {**document, "rules": list(_expanded(document["rules"]))}
 
 
 def _expanded(declared: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
