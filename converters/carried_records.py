@@ -32,6 +32,7 @@ from trialbridge.classes import of_class
 from trialbridge.columns import TEXT, blank
 from trialbridge.conversion import POINTERS
 from trialbridge.converters.declared import DeclaredDataset, read_library
+from trialbridge.converters.design_restored import restored_design
 from trialbridge.converters.fhir_bytes import Source, content
 from trialbridge.converters.fhir_parts import (
     CARRIED,
@@ -137,16 +138,23 @@ def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> 
     whole = Restored()
     found = _found(staged, identities)
     known = _declared(staged, whole)
+    design = restored_design(staged, identities)
     study = ""
-    for name in sorted(found.keys() | known.keys(), key=lambda name: (name != "DM", name)):
+    for name in sorted(
+        found.keys() | known.keys() | design.tables.keys(), key=lambda name: (name != "DM", name)
+    ):
         tables = [_records(name, one, staged, identities, vocabulary, whole) for one in found.get(name, ())]
         table = _in_order(pa.concat_tables(tables, promote_options="default")) if tables else None
         if table is not None:
             whole.provenance[name] = _named(table, proof=True)
             table = _named(table, proof=False)
+        elif name in design.tables:
+            table = design.tables[name]
         numeric = frozenset().union(*(one.numeric for one in found.get(name, ())))
         whole.datasets.append(restored_dataset(name, table, known.get(name), numeric, study))
         study = study or study_of_datasets(whole.datasets)
+    for kind, rows in design.rows.items():
+        whole.drawn[kind].append(rows)
     return whole
 
 
@@ -357,5 +365,5 @@ def carried_paths(*, natively: bool = False) -> dict[str, Paths]:
 
 
 def seem_carried(sources: Sequence[Source]) -> bool:
-    """Return whether the first bytes of some file have the documented extension; a guess that saves reading twice."""
+    """Return whether the first bytes of some file have the documented extension: a guess, to read once."""
     return any(RECORD.encode() in content(source, HEAD)[0] for source in sources[:FIRST])

@@ -18,6 +18,8 @@ import pyarrow as pa
 from trialbridge.carriage import DATASET, ROW
 from trialbridge.converters.block_to_fhir import ENCODER, Line, Made, Slice, gate_of, make_block
 from trialbridge.converters.declared import library
+from trialbridge.converters.design_forms import Json
+from trialbridge.converters.design_lines import DesignResources, design_resources, is_of, with_design
 from trialbridge.converters.fhir_parts import Part, blocks, part_of, study_of_datasets
 from trialbridge.converters.study_to_fhir import Questions, arms_of, parents_of, questions_of
 from trialbridge.elements import Version
@@ -64,6 +66,7 @@ class DatasetsToFhir:
         processes: How many work; none for two where there is much to do.
         accounts: Dataset -> what became of its cells, so far.
         findings: What the output gate has found, so far.
+        joined: Whether the study of the subjects has the design by now.
     """
 
     datasets: Sequence[Dataset]
@@ -73,6 +76,7 @@ class DatasetsToFhir:
     processes: int | None = None
     accounts: dict[str, Account] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    joined: bool = False
 
     @cached_property
     def study(self) -> str:
@@ -83,7 +87,11 @@ class DatasetsToFhir:
         """Yield the resources of each block: those that others point to stand first."""
         parts = [part_of(dataset, self.study) for dataset in self.datasets]
         self.accounts.update({part.name: _account(part) for part in parts})
-        yield self._checked([_library(dataset) for dataset in self.datasets])
+        design = design_resources(parts, self.study, self.version)
+        parts = [part for part in parts if part.name not in design.names]
+        for name in design.names:
+            self.accounts[name].carried.update(design.carried[name])
+        yield self._checked([*map(_library, self.datasets), *map(_line, design.others)])
         questions = questions_of(self.datasets)
         seen: set[tuple[str, str]] = set()
         for made in self._made(self._tasks(parts)):
@@ -91,7 +99,10 @@ class DatasetsToFhir:
             fresh = [line for line in made.lines if line.patient or line[:2] not in seen]
             shared = {line[:2] for line in fresh if not line.patient}
             seen |= shared
-            yield [self._whole(line, questions) if line[:2] in shared else line for line in fresh]
+            whole = [self._whole(line, questions) if line[:2] in shared else line for line in fresh]
+            yield [self._designed(line, design) for line in whole]
+        if design.names and not self.joined:
+            yield self._checked([_line(design.study)])
 
     def _tasks(self, parts: Sequence[Part]) -> Iterator[list[Slice]]:
         """Yield the records of each block."""
@@ -150,6 +161,17 @@ class DatasetsToFhir:
         text = ENCODER.encode({**resource, "item": [dict(one) for one in items]})
         return self._checked([line._replace(text=text)])[0]
 
+    def _designed(self, line: Line, design: DesignResources) -> Line:
+        """Return the study of the subjects with the design of the trial, and any other resource as it is."""
+        if line.kind != "ResearchStudy" or not design.names or self.joined:
+            return line
+        resource = msgspec.json.decode(line.text)
+        if not is_of(resource, self.study):
+            return line
+        self.joined = True
+        text = ENCODER.encode(with_design(resource, design.study))
+        return self._checked([line._replace(text=text)])[0]
+
     def _checked(self, lines: list[Line]) -> list[Line]:
         found = gate_of(self.version).check(((line.kind, line.text) for line in lines), set())
         self.findings += found
@@ -188,6 +210,10 @@ def _account(part: Part) -> Account:
         name: len(column) - column.null_count for name, column in part.columns.items() if name not in IMPLIED
     }
     return Account(len(part.subjects), Counter(cells))
+
+
+def _line(resource: Json) -> Line:
+    return Line(resource["resourceType"], resource["id"], "", ENCODER.encode(resource))
 
 
 def _library(dataset: Dataset) -> Line:

@@ -29,7 +29,7 @@ CRITERION = "urn:trialbridge:sdtm:criterion"
 PARAMETER = "urn:trialbridge:sdtm:parameter"
 """System of TSPARMCD."""
 
-ARM = "urn:trialbridge:sdtm:arm"
+ARM = "urn:trialbridge:sdtm:armcd"
 """System of ARMCD."""
 
 UCUM = "http://unitsofmeasure.org"

@@ -43,7 +43,12 @@ TYPES = ("ResearchStudy", "PlanDefinition", "Group", "EvidenceVariable", "Organi
 
 
 def design_to_fhir(
-    records: Mapping[str, Sequence[Record]], study: str, version: Version = "R4", *, name: str = ""
+    records: Mapping[str, Sequence[Record]],
+    study: str,
+    version: Version = "R4",
+    *,
+    name: str = "",
+    arms: bool = True,
 ) -> list[Json]:
     """Return the resources of a design: those that others point to stand first.
 
@@ -52,6 +57,7 @@ def design_to_fhir(
         study: STUDYID; empty where nobody knows it.
         version: The FHIR release.
         name: The id of the ResearchStudy; made of STUDYID where nobody gives one.
+        arms: Whether the study has the arms of TA; not where its subjects' resources write them.
 
     Example:
         >>> one = {"IETESTCD": "INCL01", "IETEST": "Adult", "IECAT": "INCLUSION"}
@@ -60,7 +66,7 @@ def design_to_fhir(
     """
     parts = Study(*_bare(study, version, name), {}, version)
     write_parameters(parts, _by_code(records.get("TS", ())))
-    parts.study |= _arms(records.get("TA", ()), version)
+    parts.study |= _arms(records.get("TA", ()), version) if arms else {}
     if extra := _carried_parameters(parts, records.get("TS", ())):
         parts.study["extension"] = [*parts.study.get("extension", ()), *extra]
     made = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -50,7 +50,7 @@ def registry(
     settings = read_study(config) if config else Study()
     folders = _folders(found, out)
     made = [
-        (folder, _write(one, folder, records, settings, cast("Version", release.value), force=force))
+        (folder, _write(one, folder, records, settings, release.value, force=force))
         for one, folder in zip(found, folders, strict=True)
     ]
     if json:
