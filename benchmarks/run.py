@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BENCHMARKS = ("xpt.py", "fhir_to_sdtm.py")
+BENCHMARKS = ("xpt.py", "fhir_to_sdtm.py", "sdtm_to_fhir.py")
 
 
 def main() -> int:

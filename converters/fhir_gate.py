@@ -30,6 +30,7 @@ _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 _STRING = msgspec.json.Decoder(str)
 _EMPTY = frozenset({b"{}", b"[]", b"null", b'""'})
+_ZONED = len("2014-01-02T08:00:00")
 _ID = re.compile(rb'"[A-Za-z0-9.-]{1,64}"')
 _NUMBER = re.compile(rb"-?[0-9.eE+-]+")
 
@@ -355,6 +356,8 @@ def _per_1(node: Node) -> Iterator[Fault]:
 def _over(end: str, start: str) -> bool:
     """Return whether a moment is over before another begins, at the precision that both have."""
     if "T" in end and "T" in start:
+        if end[_ZONED:] == start[_ZONED:]:  # of one zone, and to the second
+            return end < start
         return bool(before(*(parse_dtc(pa.array([one])) for one in (end, start))).any())
     shared = min(len(end), len(start), len("2014-01-02"))
     return end[:shared] < start[:shared]
