@@ -38,6 +38,10 @@ SUPP_COLUMNS = (
     "QORIG",
     "QEVAL",
 )
+COMMENT = "COVAL"
+WRITTEN = ("COEVAL", "CODTC")
+"""What else of a comment somebody wrote down."""
+
 ASSIGNED: Mapping[str, str] = {"STUDYID": "Protocol", "DOMAIN": "Assigned", "USUBJID": "Derived"}
 IDENTIFIER_METHODS: Mapping[str, str] = {
     "USUBJID": "STUDYID, SITEID and SUBJID joined by hyphens, or by the template of the study configuration.",
@@ -64,7 +68,7 @@ def datasets(tables: Mapping[str, pa.Table], design: Design | None = None) -> tu
 def dataset(code: str, table: pa.Table, design: Design | None = None) -> Dataset:
     """Return one domain as a dataset: required and expected variables always, permissible ones where used."""
     facts = ig_datasets()[code]
-    wanted = [variable for variable in ig_variables(code) if _used(variable, table)]
+    wanted = [variable for variable in _variables(code, table) if _used(variable, table)]
     columns = {variable.name: _column(table, variable) for variable in wanted}
     return Dataset(
         name=code,
@@ -77,6 +81,17 @@ def dataset(code: str, table: pa.Table, design: Design | None = None) -> Dataset
         structure=facts.structure,
         keys=tuple(key for key in keys(code) if key in columns),
     )
+
+
+def _variables(code: str, table: pa.Table) -> Iterator[VariableFacts]:
+    """Return the variables of a domain, with those in which a long comment goes on."""
+    for variable in ig_variables(code):
+        yield variable
+        if variable.name == COMMENT:
+            more = len([name for name in table.column_names if name.startswith(COMMENT)])
+            for number in range(1, more):
+                label = _continued(variable.label, number)
+                yield variable._replace(name=f"{COMMENT}{number}", label=label, core="Perm")
 
 
 def _used(variable: VariableFacts, table: pa.Table) -> bool:
@@ -111,7 +126,10 @@ def _explanation(code: str, name: str, values: pa.Array) -> str:
 
 def _variable(code: str, facts: VariableFacts, values: pa.Array, design: Design) -> Variable:
     kind: Literal["Char", "Num"] = "Num" if facts.type == "Num" else "Char"
-    origin, source, method = _origin(code, facts.name, design)
+    written = facts.name.startswith(COMMENT) or facts.name in WRITTEN
+    origin, source, method = (
+        ("Collected", "Investigator", "") if written else _origin(code, facts.name, design)
+    )
     return Variable(
         facts.name,
         facts.label,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trialbridge.conversion import POINTERS
 from trialbridge.converters.stage import column
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
 READ = ("_source", "_position", "_within", "id", "meta.versionId", "_version")
 WHICH = "_which_"
 JOIN = "_join_"
+KIND = "_kind"
+"""The resource type of a record of a domain without declarations."""
+
 BY = "_visit_by"
 """How a record got its visit, or why it has none."""
 
@@ -45,13 +50,11 @@ def provenance(code: str, table: pa.Table, plan: Plan) -> pa.Table:
 def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
     """Return the columns of `POINTERS`, from whichever type each record came from."""
     rows = len(table)
-    numbers = column(table, "_declaration").to_numpy(zero_copy_only=False)
     base = column(table, "_row").to_numpy(zero_copy_only=False)
     parts, places = [], []
-    for number, domain in enumerate(declarations(code)):
-        chosen = np.flatnonzero(numbers == number)
+    for kind, chosen in _by_type(code, table):
         if len(chosen):
-            parts.append(_of_type(domain.source, plan, base[chosen]))
+            parts.append(_of_type(kind, plan, base[chosen]))
             places.append(chosen)
     if not parts:
         return {field.name: pa.nulls(rows, field.type) for field in POINTERS if field.name != "item"}
@@ -60,6 +63,17 @@ def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
     order[np.concatenate(places)] = np.arange(len(whole))
     whole = whole.take(pa.array(order, mask=order < 0))  # what is derived comes from no resource
     return {name: column(whole, name) for name in whole.column_names}
+
+
+def _by_type(code: str, table: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
+    """Return the records of each resource type, by their declaration or as they say themselves."""
+    if KIND in table.column_names:
+        kinds = column(table, KIND)
+        for kind in pc.unique(kinds).to_pylist():
+            yield kind, np.flatnonzero(pc.equal(kinds, kind).to_numpy(zero_copy_only=False))
+    numbers = column(table, "_declaration").to_numpy(zero_copy_only=False)
+    for number, domain in enumerate(declarations(code)):
+        yield domain.source, np.flatnonzero(numbers == number)
 
 
 def _of_type(kind: str, plan: Plan, base: np.ndarray) -> pa.Table:

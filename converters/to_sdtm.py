@@ -38,6 +38,8 @@ from trialbridge.converters.panels import with_panels
 from trialbridge.converters.planned_visits import overlap_findings
 from trialbridge.converters.provenance import provenance
 from trialbridge.converters.read_fhir import Source, sources
+from trialbridge.converters.related import PATHS as RELATED
+from trialbridge.converters.related import with_related
 from trialbridge.converters.restore import restored_conversion
 from trialbridge.converters.route import PATHS, REPEATED, Routed, route
 from trialbridge.converters.run import Run
@@ -108,7 +110,7 @@ def _read(
     while True:
         with run.step("read"):
             paths = carried_paths(natively=natively)
-            for kind, more in PATHS.items():
+            for kind, more in (*PATHS.items(), *RELATED.items()):
                 paths[kind][""] |= dict.fromkeys(more)
             staged = reading(found, paths)
         with run.step("identify"):
@@ -269,7 +271,9 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
         exposed = any(len(block.tables.get("EX", ())) for block in blocks)
         for number, _ in enumerate(pool.map(partial(_derive, run.study, units, exposed), blocks), 1):
             run.tell("derive", number, len(blocks))
-    return _gathered(run, plan, blocks)
+    tables, found = with_related(_gathered(run, plan, blocks), plan)
+    run.findings += found
+    return tables
 
 
 def _derive(

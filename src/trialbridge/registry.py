@@ -16,7 +16,7 @@ DOMAINS: tuple[str, ...] = (
 )
 """The domains that have a mapping."""
 
-DERIVED: tuple[str, ...] = ("SE",)
+DERIVED: tuple[str, ...] = ("SE", "CO", "RELREC")
 """The domains that are derived from others, and come from no resource of their own."""
 
 SUBJECTS = {

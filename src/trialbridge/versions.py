@@ -45,6 +45,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "category": "category[]",
         "reasonCode[]": "reason[].concept",
         "reasonReference[]": "reason[].reference",
+        "reasonReference[*]": "reason[*].reference",
     },
     "MedicationStatement": {
         "medicationCodeableConcept": "medication.concept",
@@ -53,12 +54,14 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "category": "category[]",
         "reasonCode[]": "reason[].concept",
         "reasonReference[]": "reason[].reference",
+        "reasonReference[*]": "reason[*].reference",
         "statusReason[]": None,
         "dosage[].asNeededBoolean": "dosage[].asNeeded",
     },
     "Immunization": {
         "reasonCode[]": "reason[].concept",
         "reasonReference[]": "reason[].reference",
+        "reasonReference[*]": "reason[*].reference",
     },
     "Procedure": {
         "performedDateTime": "occurrenceDateTime",
@@ -66,6 +69,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "performedString": "occurrenceString",
         "reasonCode[]": "reason[].concept",
         "reasonReference[]": "reason[].reference",
+        "reasonReference[*]": "reason[*].reference",
         "category": "category[]",
     },
     "ResearchSubject": {
@@ -95,6 +99,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "class": "class[].coding[]",
         "reasonCode[]": "reason[].value[].concept",
         "reasonReference[]": "reason[].value[].reference",
+        "reasonReference[*]": "reason[*].value[].reference",
         "hospitalization": "admission",
     },
     "MedicationDispense": {
