@@ -206,7 +206,7 @@ def _views(study: _Study, rule: CoreRule, frame: Frame | None) -> Iterator[tuple
 
 
 def _joined(study: _Study, rule: CoreRule, frame: Frame) -> View:
-    names = sorted(name for name in (*names_in(rule), *rule.output) if name.startswith("RELREC."))
+    names = sorted(name for name in {*names_in(rule), *rule.output} if name.startswith("RELREC."))
     key = f"{frame.name} {rule.matches} {names}"
     if key not in study.joined:
         study.joined[key] = joined(study.package, record_view(frame), rule.matches, names)

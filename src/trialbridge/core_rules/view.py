@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from trialbridge.validation.frame import Frame, Rows
 
 Found = Cells | Lists
 _PERSONS = "AP"
+_JOINED = re.compile(r"[A-Z][A-Z0-9-]*\.[A-Z*][A-Z0-9*]*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ class View:
 
     def is_variable(self, name: str) -> bool:
         """Return whether a name can be nothing but a variable, whether or not it is here."""
-        if name.startswith(("--", "$", "**")) or "." in name:
+        if name.startswith(("--", "$")) or _JOINED.fullmatch(name) is not None:
             return True
         return any(name in guide_variables(side.frame.name) for side in self.sides)
 
