@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,10 +16,7 @@ from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset
 from trialbridge.standards import DEFAULT_CT, IG_VERSIONS
 from trialbridge.validation.frame import Frame, Part, SourceFile
-from trialbridge.validation.outcome import Validation
 from trialbridge.validation.package import DefineFile, Package, Standards, frames_of
-from trialbridge.validation.rule import Rule
-from trialbridge.validation.run import Progress, run_rules
 
 _FORMATS = {
     ".json": "Dataset-JSON",
@@ -178,7 +175,7 @@ def read_define_file(path: Path) -> DefineFile:
         ...     read_define_file(path).version
         '2.1'
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_pis=True, remove_comments=True)
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
     try:
         root = etree.fromstring(path.read_bytes(), parser)
     except (etree.XMLSyntaxError, ValueError):
@@ -232,13 +229,6 @@ def _of_ts(ts: Frame | None) -> tuple[str, str]:
         mask = pc.equal(ts.text("TSVCDREF"), "CDISC")
         releases = pc.unique(ts.text("TSVCDVER").filter(mask)).drop_null().to_pylist()
     return str(values.get("SDTIGVER") or ""), max(releases, default="")
-
-
-def validate(
-    package: Package, rules: Iterable[Rule], only: str = "", progress: Progress | None = None
-) -> Validation:
-    """Return what becomes of the rules of one part, or of all, on a package."""
-    return run_rules(package, [rule for rule in rules if only in {"", rule.part}], progress)
 
 
 def with_findings(package: Package, findings: Sequence[Finding], without: Mapping[str, str]) -> Package:

@@ -45,19 +45,19 @@ def validate(
 ) -> None:
     """Check datasets and define.xml: what is wrong, why, and how to repair it."""
     from trialbridge.converters.validate import Wanted, read_package
-    from trialbridge.converters.validate import validate as run
     from trialbridge.converters.validation_reports import check_report_names, write_reports
     from trialbridge.converters.validation_summary import show_validation, summarise_validation, to_json
     from trialbridge.core_rules.read import read_core_rules
     from trialbridge.core_rules.run import with_core_rules
     from trialbridge.validation.rule import rules
+    from trialbridge.validation.run import run_rules
 
     check_report_names(report or [])
     published = read_core_rules(core_rules) if core_rules else []
     part = only.value if only else ""
     package = _with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
     with progress_bars() as progress:
-        validation = run(package, rules(), part, progress)
+        validation = run_rules(package, rules(part), progress)
         if published and part in {"", "content"}:
             validation = with_core_rules(package, validation, published, progress)
     summary = summarise_validation(package, validation, sources)

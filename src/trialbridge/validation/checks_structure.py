@@ -6,18 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.columns import distinct
 from trialbridge.standards import VariableFacts, ig_datasets, ig_variables
 from trialbridge.validation.checking import Check, table_of, whole
 from trialbridge.validation.checks_records import repeated
-from trialbridge.validation.frame import Frame, Part
+from trialbridge.validation.frame import Frame, Mask, Part, Rows
 from trialbridge.validation.outcome import Hits, hits_of
 from trialbridge.validation.package import Package
 from trialbridge.validation.rule import Rule
 
 _CLASSES = ("EVENTS", "FINDINGS", "FINDINGS ABOUT", "INTERVENTIONS")
 _ROLES = ("Identifier", "Timing")
+_TELLING = ("USUBJID", "--TESTCD", "--TERM", "--TRT", "VISITNUM", "--DTC", "--STDTC", "QNAM", "IDVARVAL", "STUDYID")
 
 
 def _facts(package: Package, frame: Frame) -> Mapping[str, VariableFacts]:
@@ -195,8 +198,23 @@ def _record_twice(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     """Return the rows that have all values of an earlier row, but for its number."""
     del package, rule
     names = [name for name in frame.variables if name != frame.resolve("--SEQ")]
-    twice = repeated(frame.groups(names), np.ones(frame.rows, np.bool_))
-    return hits_of(frame, twice, _keys(frame) or names[:3])
+    alike = _not_alone(frame.groups([name for name in _TELLING if frame.has(name)]))
+    rows = np.flatnonzero(alike)
+    if not len(rows):
+        return ()
+    mask = np.zeros(frame.rows, np.bool_)
+    numbered, _ = distinct([frame.text(name).take(pa.array(rows)) for name in names])
+    groups = numbered.to_numpy(zero_copy_only=False)
+    mask[rows] = repeated(groups, np.ones(len(rows), np.bool_))
+    return hits_of(frame, mask, _keys(frame) or names[:3])
+
+
+def _not_alone(groups: Rows) -> Mask:
+    """Return which rows share their group: only those are worth comparing in all their values."""
+    if not len(groups):
+        return np.zeros(0, np.bool_)
+    found: Mask = np.bincount(groups)[groups] > 1
+    return found
 
 
 

@@ -210,13 +210,13 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def format_number(value: float) -> str:
-    """Return a number as SAS would print it: no point where it is whole.
+    """Return a number as SAS would print it: 12 digits at most, no point where it is whole.
 
     Example:
-        >>> format_number(3.0), format_number(0.25)
-        ('3', '0.25')
+        >>> format_number(3.0), format_number(1.3000000000000003)
+        ('3', '1.3')
     """
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.12g}"
 
 
 def _flags(array: pa.Array) -> Mask:

@@ -61,14 +61,20 @@ def rule_files() -> list[str]:
 
 
 @cache
-def rules() -> tuple[Rule, ...]:
-    """Return every shipped rule, in the order of files and places.
+def rules(part: str = "") -> tuple[Rule, ...]:
+    """Return every shipped rule, or those of one part, in the order of files and places.
 
     Example:
-        >>> len(rules()) >= 300
-        True
+        >>> len(rules()) >= 300, {rule.part for rule in rules("trc")}
+        (True, {'trc'})
     """
-    return tuple(rule for name in rule_files() for rule in read_rules(name))
+    return tuple(rule for name in rule_files() if part in {"", part_of(name)} for rule in read_rules(name))
+
+
+def part_of(name: str) -> str:
+    """Return the part that the rules of a shipped file belong to, without reading them."""
+    lines = FOLDER.joinpath(name).read_text("utf-8").splitlines()
+    return next(line.removeprefix("part: ") for line in lines if line.startswith("part: "))
 
 
 def read_rules(name: str) -> tuple[Rule, ...]:
@@ -130,7 +136,7 @@ def _rule(one: Mapping[str, Any], family: Mapping[str, Any]) -> Rule:
     asked = {key: value for key, value in one.items() if key not in {*_FACTS, "part", "check"}}
     return Rule(
         facts,
-        one.get("part", family["part"]),
+        family["part"],
         one.get("check", "records"),
         _words(one.get("in", family.get("in", "ALL"))),
         _words(one.get("needs", "")),
