@@ -16,6 +16,8 @@ from trialbridge.findings import Finding, Severity
 Tell = Callable[[str, int, int], object]
 """Told what is fetched, how many resources came, and how many there are."""
 
+Wanted = Callable[[bytes], bool]
+
 SEVERITIES: Mapping[str, Severity] = {
     "fatal": Severity.ERROR, "error": Severity.ERROR, "warning": Severity.WARNING,
 }  # fmt: skip
@@ -132,7 +134,9 @@ def _query(parameters: Mapping[str, str]) -> str:
     return urlencode(parameters, safe="/,:")
 
 
-def fetch_pages(server: Server, folder: FetchFolder, piece: str, address: str, tell: Tell) -> None:
+def fetch_pages(
+    server: Server, folder: FetchFolder, piece: str, address: str, tell: Tell, wanted: Wanted | None = None
+) -> None:
     """Put all resources of all pages of an answer into the folder; what is refused is a finding.
 
     Args:
@@ -141,6 +145,7 @@ def fetch_pages(server: Server, folder: FetchFolder, piece: str, address: str, t
         piece: What it is called.
         address: The first page.
         tell: Told how far it is.
+        wanted: Whether a resource of the answer is wanted; all are, without it.
 
     Raises:
         ReadError: The server cannot be reached any more, or wants no such client.
@@ -153,7 +158,7 @@ def fetch_pages(server: Server, folder: FetchFolder, piece: str, address: str, t
         _begin(folder, piece, address)
     while True:
         try:
-            _pages(server, folder, piece, tell)
+            _pages(server, folder, piece, tell, wanted)
         except NotGivenError as error:
             if error.offset == UNAUTHORISED:
                 raise
@@ -170,7 +175,7 @@ def _begin(folder: FetchFolder, piece: str, address: str) -> None:
     folder.state.piece, folder.state.next, folder.state.read = piece, address, 0
 
 
-def _pages(server: Server, folder: FetchFolder, piece: str, tell: Tell) -> None:
+def _pages(server: Server, folder: FetchFolder, piece: str, tell: Tell, wanted: Wanted | None) -> None:
     state = folder.state
     seen = set()
     while state.next:
@@ -181,8 +186,7 @@ def _pages(server: Server, folder: FetchFolder, piece: str, tell: Tell) -> None:
             break
         seen.add(here)
         page = server.read(here, Page)
-        fresh = _keep(page, folder, piece)
-        state.read += len(page.entry)
+        fresh = _keep(page, folder, piece, wanted)
         if page.total is not None:
             state.said[piece] = page.total
         state.next = server.address(page.next) if page.next else _by_offset(folder, piece, fresh)
@@ -191,7 +195,7 @@ def _pages(server: Server, folder: FetchFolder, piece: str, tell: Tell) -> None:
     _compare(folder, piece)
 
 
-def _keep(page: Page, folder: FetchFolder, piece: str) -> int:
+def _keep(page: Page, folder: FetchFolder, piece: str, wanted: Wanted | None) -> int:
     """Put the resources of a page into the folder, and return how many were new."""
     before = folder.counts.total()
     for entry in page.entry:
@@ -199,7 +203,9 @@ def _keep(page: Page, folder: FetchFolder, piece: str) -> int:
         try:
             if entry.search.mode == "outcome":
                 folder.state.findings += outcome_findings(resource, piece)
-            else:
+                continue
+            folder.state.read += 1
+            if wanted is None or wanted(resource):
                 folder.add(resource)
         except ValueError as error:
             message = f"an entry of the answer is no resource: {error}"
@@ -257,6 +263,7 @@ class Participation(msgspec.Struct):
     id: str = ""
     individual: _Reference = msgspec.field(default_factory=_Reference)
     subject: _Reference = msgspec.field(default_factory=_Reference)
+    study: _Reference = msgspec.field(default_factory=_Reference)
 
 
 class _Member(msgspec.Struct):
@@ -275,11 +282,21 @@ _PATIENT = re.compile(r"(?:^|/)(Patient/[A-Za-z0-9.-]{1,64})(?:/_history/[^/]*)?
 def patients_of_study(server: Server, folder: FetchFolder, tell: Tell) -> Iterator[str]:
     """Yield ``Patient/id`` of each subject of a study, after fetching the study and who takes part."""
     study = _study(server, folder)
-    piece = f"subjects of {study}"
-    fetch_pages(server, folder, piece, search_address("ResearchSubject", folder.asked, study=study), tell)
+
+    def of_study(resource: bytes) -> bool:  # a server may not know the parameter, and ignore it
+        found = msgspec.json.decode(resource, type=Participation).study.reference
+        return f"/{found}".partition("/_history/")[0].endswith(f"/{study}")
+
+    address = search_address("ResearchSubject", _whenever(folder.asked), study=study)
+    fetch_pages(server, folder, f"subjects of {study}", address, tell, of_study)
     for resource in folder.resources("ResearchSubject"):
         one = msgspec.json.decode(resource, type=Participation)
         yield from _patient(one.individual.reference or one.subject.reference)
+
+
+def _whenever(asked: Asked) -> Asked:
+    """Return what asks for all that there is: what is new may be of somebody who is not."""
+    return msgspec.structs.replace(asked, since="")
 
 
 def _study(server: Server, folder: FetchFolder) -> str:
@@ -293,7 +310,7 @@ def _study(server: Server, folder: FetchFolder) -> str:
                 raise
         else:
             return f"ResearchStudy/{name}"
-    page = server.read(search_address("ResearchStudy", folder.asked, identifier=name), Page)
+    page = server.read(search_address("ResearchStudy", _whenever(folder.asked), identifier=name), Page)
     found = [bytes(entry.resource) for entry in page.entry if entry.search.mode == "match"]
     if len(found) != 1:
         many = "no study" if not found else f"{len(found)} studies"
@@ -312,8 +329,8 @@ def patients_of_group(server: Server, folder: FetchFolder) -> Iterator[str]:
 
 def all_patients(server: Server, folder: FetchFolder, tell: Tell) -> Iterator[str]:
     """Yield ``Patient/id`` of each Patient of the server, after fetching them."""
-    asked = msgspec.structs.replace(folder.asked, since="")  # what is new may be of a Patient who is not
-    fetch_pages(server, folder, f"{SEARCH}Patient", search_address("Patient", asked), tell)
+    address = search_address("Patient", _whenever(folder.asked))
+    fetch_pages(server, folder, f"{SEARCH}Patient", address, tell)
     for resource in folder.resources("Patient"):
         yield f"Patient/{msgspec.json.decode(resource, type=Participation).id}"
 

@@ -369,9 +369,12 @@ def test_everything_of_the_subjects_of_a_study(small: SmallServer, tmp_path: Pat
     everything(small)
     study = resource("ResearchStudy", "s")
     small.answers["ResearchStudy"] = says(Reply(bundle([study], 1)))
+    mine, other = ({"reference": f"ResearchStudy/{name}"} for name in ("s", "another"))
+    second = {"reference": f"{small.base}/Patient/p2/_history/3"}
     subjects = [
-        resource("ResearchSubject", "1", individual={"reference": "Patient/p1"}),
-        resource("ResearchSubject", "2", subject={"reference": f"{small.base}/Patient/p2/_history/3"}),
+        resource("ResearchSubject", "1", study=mine, individual={"reference": "Patient/p1"}),
+        resource("ResearchSubject", "2", study=mine, subject=second),
+        resource("ResearchSubject", "3", study=other, individual={"reference": "Patient/p3"}),
     ]
     paged(small, "ResearchSubject", subjects)
     found = got(small, tmp_path, how="everything", study="NCT1", types=("Patient", "Observation"))
