@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import numpy as np
@@ -110,6 +111,18 @@ def numbers(view: View, compared: Comparand) -> Numbers | float:
     if isinstance(compared, int | float):
         return float(compared)
     raise NotSupported(f"a comparison of size with {compared!r} in {view.rows} rows")
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """Return a regular expression of a rule.
+
+    Raises:
+        NotSupported: It is none.
+    """
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise NotSupported(f"the regular expression {text!r}: {error}") from error
 
 
 def listed(view: View, value: Any) -> list[str]:

@@ -8,7 +8,7 @@ from functools import cache
 from trialbridge.core_rules.lacking import Absent
 from trialbridge.core_rules.view import code_of
 from trialbridge.errors import TrialbridgeError
-from trialbridge.standards import VariableFacts, ig_datasets, ig_variables
+from trialbridge.standards import IG_VERSIONS, VariableFacts, ig_datasets, ig_variables
 from trialbridge.standards.tables import rows
 from trialbridge.standards.terminology import codelist, codelists
 from trialbridge.validation.frame import Frame
@@ -40,14 +40,19 @@ def package_dates(kind: str) -> tuple[str, ...]:
 
 
 def is_custom(frame: Frame, guide: str) -> bool:
-    """Return whether the guide does not know a dataset."""
+    """Return whether the guide does not know a dataset.
+
+    Raises:
+        Absent: There are no tables of this version of the guide.
+    """
+    if guide not in IG_VERSIONS:
+        raise Absent(f"no variable table of SDTMIG {guide}")
     return _known(frame.name) not in ig_datasets(guide)
 
 
 def label(frame: Frame, guide: str) -> str:
     """Return the label that the guide gives a dataset; empty where it does not know it."""
-    known = ig_datasets(guide).get(_known(frame.name))
-    return known.label if known is not None else ""
+    return "" if is_custom(frame, guide) else ig_datasets(guide)[_known(frame.name)].label
 
 
 def of_core(frame: Frame, guide: str, core: str) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.core_rules.cells import Cells, Lists, codes_of, flags, translated
-from trialbridge.core_rules.compared import comparand, listed
+from trialbridge.core_rules.compared import comparand, listed, pattern
 from trialbridge.core_rules.lacking import Absent, NotSupported
 from trialbridge.core_rules.model import Leaf
 from trialbridge.core_rules.operators_dates import moments
@@ -48,7 +47,7 @@ def cut(column: pa.Array, form: str) -> pa.Array:
         ['2014-01-02', None]
     """
     filled = column.drop_null()
-    compiled = re.compile(form)
+    compiled = pattern(form)
     if not len(filled) or compiled.match(filled[0].as_py()) is None:
         return column
     return translated(column, lambda text: next(iter(compiled.findall(text)), None))
@@ -122,9 +121,8 @@ def ranks(cells: Cells) -> Rows:
     elif bool(cells.times.valid[cells.filled].all()):
         keys = np.where(cells.filled, cells.times.instant.astype(np.float64), np.inf)
     else:
-        keys = pc.rank(
-            cells.text, sort_keys="ascending", null_placement="at_end", tiebreaker="dense"
-        ).to_numpy()
+        known = pa.array(sorted(pc.unique(cells.text.drop_null()).to_pylist()), pa.string())
+        keys = pc.fill_null(pc.index_in(cells.text, known), len(known)).to_numpy(zero_copy_only=False)
     return np.unique(keys, return_inverse=True)[1]
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.core_rules.cells import Cells, Lists, flags, keys_of, translated, where
-from trialbridge.core_rules.compared import comparand, equal, filled, listed, numbers
+from trialbridge.core_rules.compared import comparand, equal, filled, listed, numbers, pattern
 from trialbridge.core_rules.lacking import NotSupported
 from trialbridge.core_rules.model import Leaf
 from trialbridge.core_rules.view import View
@@ -85,22 +85,22 @@ def _part(leaf: Leaf, column: pa.Array) -> pa.Array:
 
 
 def _matches(view: View, leaf: Leaf) -> Mask:
-    form = re.compile(str(leaf.comparator))
+    form = pattern(str(leaf.comparator))
     return where(view.cells(leaf.target).text, lambda text: form.match(text) is not None)
 
 
 def _matches_not(view: View, leaf: Leaf) -> Mask:
-    form = re.compile(str(leaf.comparator))
+    form = pattern(str(leaf.comparator))
     return where(view.cells(leaf.target).text, lambda text: form.match(text) is None)
 
 
 def _part_matches(view: View, leaf: Leaf) -> Mask:
-    form = re.compile(str(leaf.comparator))
+    form = pattern(str(leaf.comparator))
     return where(_part(leaf, view.cells(leaf.target).text), lambda text: form.search(text) is not None)
 
 
 def _part_matches_not(view: View, leaf: Leaf) -> Mask:
-    form = re.compile(str(leaf.comparator))
+    form = pattern(str(leaf.comparator))
     return where(_part(leaf, view.cells(leaf.target).text), lambda text: form.search(text) is None)
 
 
@@ -116,7 +116,7 @@ def _part_among(view: View, leaf: Leaf) -> Mask:
 
 def _string_part(view: View, leaf: Leaf) -> Mask:
     """Return where the target is what a regular expression finds in the comparator."""
-    form = re.compile(leaf.regex or "")
+    form = pattern(leaf.regex or "")
     compared = comparand(view, leaf)
     if not isinstance(compared, Cells):
         raise NotSupported(f"{leaf.operator} with a value")

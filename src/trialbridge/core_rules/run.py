@@ -27,7 +27,6 @@ from trialbridge.core_rules.operations_library import OPERATIONS, computed
 from trialbridge.core_rules.scope import in_scope, said
 from trialbridge.core_rules.view import View, record_view
 from trialbridge.findings import Severity
-from trialbridge.standards import IG_VERSIONS
 from trialbridge.validation.frame import Frame, Rows
 from trialbridge.validation.outcome import Hits, Outcome, RuleFacts, Status, Validation
 from trialbridge.validation.package import Package
@@ -56,28 +55,35 @@ class _Study:
     joined: dict[str, View] = field(default_factory=dict)
 
 
-def run_core_rules(package: Package, rules: Sequence[CoreRule], guide: str = "") -> Iterator[Outcome]:
-    """Yield what becomes of each rule on a package.
+def run_core_rules(
+    package: Package, rules: Sequence[CoreRule], guide: str = "", progress: Progress | None = None
+) -> list[Outcome]:
+    """Return what becomes of each rule on a package.
 
     Args:
         package: The datasets, and the define.xml where there is one.
         rules: As `read_core_rules` returns them.
         guide: Version of SDTMIG whose rules are run; that of the package where none is given.
+        progress: Is told how far it is.
 
     Example:
         >>> from trialbridge.core_rules.read import core_rule
         >>> from trialbridge.validation.example import package_of
         >>> rule = core_rule({"Core": {"Id": "CORE-1"}, "Rule Type": "Record Data", "Sensitivity": "Record",
         ...     "Check": {"all": [{"name": "AESER", "operator": "empty"}]}, "Outcome": {"Message": "none"}})
-        >>> found = list(run_core_rules(package_of({"AE": [{"AESER": "Y"}, {"AESER": None}]}), [rule]))
+        >>> found = run_core_rules(package_of({"AE": [{"AESER": "Y"}, {"AESER": None}]}), [rule])
         >>> found[0].status.value, found[0].hits[0].rows.tolist()
         ('run', [1])
     """
     version = guide or package.standards.ig or DEFAULT_GUIDE
     study = _Study(package, version)
+    outcomes = []
     with remembering():
-        for rule in rules:
-            yield _outcome(study, rule)
+        for number, rule in enumerate(rules, 1):
+            outcomes.append(_outcome(study, rule))
+            if progress is not None:
+                progress("CORE rules", number, len(rules))
+    return outcomes
 
 
 def with_core_rules(
@@ -92,11 +98,7 @@ def with_core_rules(
         'not supported'
     """
     began = time.perf_counter()
-    outcomes = list(validation.outcomes)
-    for number, outcome in enumerate(run_core_rules(package, rules)):
-        outcomes.append(outcome)
-        if progress is not None:
-            progress("CORE rules", number + 1, len(rules))
+    outcomes = [*validation.outcomes, *run_core_rules(package, rules, progress=progress)]
     seconds = {**validation.seconds, "CORE rules": time.perf_counter() - began}
     return replace(validation, outcomes=outcomes, seconds=seconds)
 
@@ -218,13 +220,12 @@ def _metadata_view(study: _Study, rule: CoreRule, frame: Frame) -> View:
         return dataset_view(frame)
     if rule.rule_type == "Variable Metadata Check":
         return variable_view(frame)
-    guide = study.guide if study.guide in IG_VERSIONS else DEFAULT_GUIDE
     if rule.rule_type == "Variable Metadata Check against Library Metadata":
-        return library_view(frame, guide)
+        return library_view(frame, study.guide)
     define = study.package.define
     if define is None or define.root is None:
         raise Absent("no define.xml")
-    return define_view(frame, guide, define_items(define.root, frame.name))
+    return define_view(frame, study.guide, define_items(define.root, frame.name))
 
 
 def _hits(rule: CoreRule, view: View, rows: Rows, about: str) -> list[Hits]:
@@ -239,7 +240,7 @@ def _hits(rule: CoreRule, view: View, rows: Rows, about: str) -> list[Hits]:
     if rule.sensitivity == "Group" and rule.grouping:
         there = [one for one in rule.grouping if view.find(one) is not None]
         rows = rows[np.unique(view.codes(there)[rows], return_index=True)[1]] if there else rows
-    return [Hits(name, shown, np.unique(view.source[rows]), message, noted, cause=shown[:1])]
+    return [Hits(name, shown, np.unique(view.source[rows]), message, noted)]
 
 
 def _values(rule: CoreRule, view: View, rows: Rows, noted: str) -> list[str]:
