@@ -6,7 +6,6 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from multiprocessing import get_context
@@ -24,6 +23,7 @@ from trialbridge.converters.fhir_parts import Part, blocks, part_of, study_of_da
 from trialbridge.converters.study_to_fhir import Questions, arms_of, parents_of, questions_of
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
+from trialbridge.lean import become_lean
 from trialbridge.model import Dataset
 from trialbridge.native import PARENT
 from trialbridge.vocabulary import Vocabulary
@@ -121,7 +121,7 @@ class DatasetsToFhir:
         if self._processes() == 1:
             yield from (make_block(task, self.vocabulary, self.version) for task in tasks)
             return
-        with _helper() as pool:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=become_lean) as pool:
             waiting: Future[Made] | None = None
             mine = iter(tasks)
             for task in mine:
@@ -176,18 +176,6 @@ class DatasetsToFhir:
         found = gate_of(self.version).check(((line.kind, line.text) for line in lines), set())
         self.findings += found
         return lines
-
-
-@contextmanager
-def _helper() -> Iterator[ProcessPoolExecutor]:
-    """Give another process; when all is well nobody waits until it has ended: it is idle by then."""
-    pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(cancel_futures=True)
-        raise
-    pool.shutdown(wait=False)
 
 
 def _slices(
