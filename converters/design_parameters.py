@@ -70,7 +70,7 @@ def write_parameters(parts: Study, records: Mapping[str, Sequence[Record]]) -> N
 
 def _try(place: Parameters, trial: Study, records: Records) -> bool:
     """Write into a copy, and return whether every value of every record comes back from it."""
-    stated = {code: some for code, some in records.items() if all(map(_states, some))}
+    stated = {code: some for code, some in records.items() if all(_states(code, one) for one in some)}
     if not stated:
         return False
     place.write(trial, stated)
@@ -78,9 +78,9 @@ def _try(place: Parameters, trial: Study, records: Records) -> bool:
     return bool(back) and all(_same(back.get(code, []), stated.get(code, [])) for code in {*back, *stated})
 
 
-def _states(record: Record) -> bool:
-    """Return whether a record has a value, or says that there is no upper end."""
-    return "TSVAL" in record or record.get("TSVALNF") == "PINF"
+def _states(code: str, record: Record) -> bool:
+    """Return whether a record has a value, or says that ages have no upper end."""
+    return "TSVAL" in record or (code == "AGEMAX" and record.get("TSVALNF") == "PINF")
 
 
 def _same(back: Sequence[Record], records: Sequence[Record]) -> bool:
