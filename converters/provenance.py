@@ -39,7 +39,7 @@ def provenance(code: str, table: pa.Table, plan: Plan) -> pa.Table:
         **_pointers(code, table, plan),
         "item": column(table, "_item"),
     }
-    for name in table.column_names:
+    for name in sorted(table.column_names):  # whose order is that of the blocks
         if name.startswith(WHICH):
             columns[name.removeprefix(WHICH)] = column(table, name)
         elif name.startswith(JOIN) or name == BY:
@@ -52,7 +52,7 @@ def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
     rows = len(table)
     base = column(table, "_row").to_numpy(zero_copy_only=False)
     parts, places = [], []
-    for kind, chosen in _by_type(code, table):
+    for kind, chosen in by_type(code, table):
         if len(chosen):
             parts.append(_of_type(kind, plan, base[chosen]))
             places.append(chosen)
@@ -65,7 +65,7 @@ def _pointers(code: str, table: pa.Table, plan: Plan) -> dict[str, pa.Array]:
     return {name: column(whole, name) for name in whole.column_names}
 
 
-def _by_type(code: str, table: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
+def by_type(code: str, table: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
     """Return the records of each resource type, by their declaration or as they say themselves."""
     if KIND in table.column_names:
         kinds = column(table, KIND)

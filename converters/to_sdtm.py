@@ -271,7 +271,7 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
         exposed = any(len(block.tables.get("EX", ())) for block in blocks)
         for number, _ in enumerate(pool.map(partial(_derive, run.study, units, exposed), blocks), 1):
             run.tell("derive", number, len(blocks))
-    tables, found = with_related(_gathered(run, plan, blocks), plan)
+    tables, found = with_related(_gathered(run, plan, blocks), plan, run.accounts)
     run.findings += found
     return tables
 
