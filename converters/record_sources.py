@@ -25,7 +25,9 @@ def no_resources(frame: Frame, rows: Rows) -> Sequence[str]:
 
 def resources_beside(sources: Sequence[Path]) -> Resources:
     """Return what finds the resource of a record by the provenance beside the datasets; or nothing."""
-    places = (root / _PROVENANCE for source in sources for root in (source, source.parent, source.parent.parent))
+    places = (
+        root / _PROVENANCE for source in sources for root in (source, source.parent, source.parent.parent)
+    )
     found = next((place for place in places if place.is_file()), None)
     return no_resources if found is None else _finder(found)
 

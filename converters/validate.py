@@ -67,8 +67,8 @@ class _Read:
     findings: list[Finding] = field(default_factory=list)
 
 
-def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:  # noqa: B008 -- frozen
-    """Return what lies in files and folders as one package.
+def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
+    r"""Return what lies in files and folders as one package.
 
     Raises:
         ReadError: A source does not exist, or there is neither a dataset nor a define.xml.
@@ -76,7 +76,7 @@ def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
-        ...     _ = Path(folder, "ae.csv").write_text("STUDYID,DOMAIN,USUBJID,AESEQ\\nS,AE,S-1,1\\n")
+        ...     _ = Path(folder, "ae.csv").write_text("STUDYID,DOMAIN,USUBJID,AESEQ\nS,AE,S-1,1\n")
         ...     package = read_package([Path(folder)])
         >>> package.frames["AE"].rows, package.complete
         (1, True)
@@ -86,9 +86,13 @@ def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
     for path in _files_of(sources, wanted):
         _read_file(path, read)
     if define is not None:
-        read.files.append(SourceFile(define.path, f"Define-XML {define.version}".strip(), define.path.stat().st_size))
+        read.files.append(
+            SourceFile(define.path, f"Define-XML {define.version}".strip(), define.path.stat().st_size)
+        )
     if not read.files:
-        raise ReadError(", ".join(map(str, sources)), f"no {', '.join(READERS)} file and no define.xml is there")
+        raise ReadError(
+            ", ".join(map(str, sources)), f"no {', '.join(READERS)} file and no define.xml is there"
+        )
     frames = frames_of(_once_each(read))
     return Package(
         frames,
@@ -147,7 +151,9 @@ def _once_each(read: _Read) -> Iterator[Part]:
         if first is part:
             yield part
             continue
-        said = f"{part.file.path.name} holds {part.dataset.name}, as does {first.file.path.name}, which is taken"
+        said = (
+            f"{part.file.path.name} holds {part.dataset.name}, as does {first.file.path.name}, which is taken"
+        )
         read.findings.append(
             Finding(Severity.WARNING, "dataset-twice", said, part.dataset.name, source=part.file.path.name)
         )
@@ -159,7 +165,12 @@ def _define_of(sources: Sequence[Path], wanted: Wanted) -> DefineFile | None:
     places = [
         *([wanted.define] if wanted.define else []),
         *(source for source in sources if source.suffix.lower() == ".xml" and source.is_file()),
-        *(path for folder in folders for path in sorted(folder.iterdir()) if path.name.lower() == "define.xml"),
+        *(
+            path
+            for folder in folders
+            for path in sorted(folder.iterdir())
+            if path.name.lower() == "define.xml"
+        ),
     ]
     return read_define_file(places[0]) if places else None
 
@@ -194,7 +205,8 @@ def _standards(define: DefineFile | None, ts: Frame | None, wanted: Wanted) -> S
         ct, ct_by = DEFAULT_CT, "nothing; the newest is taken"
     if not ig and not of_define[0]:
         ig, ig_by = IG_VERSIONS[-1], "nothing; the newest is taken"
-    said = f"SDTMIG {ig or 'unknown'} by {ig_by or 'nothing'}, terminology {ct or 'unknown'} by {ct_by or 'nothing'}"
+    said = f"SDTMIG {ig or 'unknown'} by {ig_by or 'nothing'}"
+    said += f", terminology {ct or 'unknown'} by {ct_by or 'nothing'}"
     return Standards(ig, ct, said)
 
 
@@ -208,7 +220,7 @@ def _of_define(define: DefineFile | None) -> tuple[str, str]:
         return "", ""
     ig, ct = "", ""
     for one in define.root.iterfind(".//{*}MetaDataVersion"):
-        names = {etree.QName(name).localname: value for name, value in one.attrib.items()}
+        names = {etree.QName(name).localname: str(value) for name, value in one.attrib.items()}
         ig = names.get("StandardVersion", ig)
     for one in define.root.iterfind(".//{*}Standard"):
         if one.get("Type") == "IG" and "SDTM" in one.get("Name", ""):

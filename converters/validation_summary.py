@@ -68,7 +68,10 @@ class ValidationSummary:
 
 
 def summarise_validation(
-    package: Package, validation: Validation, sources: Sequence[Path] = (), resources: Resources = no_resources
+    package: Package,
+    validation: Validation,
+    sources: Sequence[Path] = (),
+    resources: Resources = no_resources,
 ) -> ValidationSummary:
     """Return a validation with its findings gathered by cause."""
     return ValidationSummary(package, validation, clusters_of(validation), sources, resources)
@@ -133,8 +136,9 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         "cites": list(cluster.rule.cites),
         "why": cluster.rule.why,
         "fix": cluster.rule.fix,
-        "place": cluster.hits.place,
-        "source": cluster.hits.source,
+        "place": cluster.hits[0].place,
+        "source": cluster.hits[0].source,
+        "variables": list(cluster.variables),
     }
 
 
@@ -156,35 +160,58 @@ def rule_document(outcome: Outcome) -> dict[str, Any]:
 
 
 def show_validation(summary: ValidationSummary, console: Console) -> None:
-    """Print what was found, one line a cause, and what could not be checked and why."""
+    """Print what was found, one line for a rule and a dataset, and what could not be checked and why."""
     console.print(summary.package.standards.said_by, soft_wrap=True, style="dim")
-    if summary.clusters:
-        console.print(_table(summary.clusters))
-    beyond = len(summary.clusters) - _MOST_ROWS
-    if beyond > 0:
-        console.print(f"and {beyond} more causes: --report FILE.html lists all", style="dim")
+    issues = list(_issues(summary.clusters))
+    if issues:
+        console.print(_table(issues[:_MOST_ROWS]))
+    if len(issues) > _MOST_ROWS:
+        console.print(f"and {len(issues) - _MOST_ROWS} more: --report FILE.html lists all", style="dim")
     counts, statuses = summary.counts, summary.statuses()
     said = ", ".join(f"{counts[severity.value]:,} {severity.value}s" for severity in Severity)
-    console.print(f"{said} in {len(summary.clusters)} causes; {statuses.get(Status.RUN.value, 0)} rules run")
+    console.print(
+        f"{said} of {len(summary.clusters):,} causes; {statuses.get(Status.RUN.value, 0)} rules run"
+    )
     for reason, names in reasons(summary.validation.outcomes):
         console.print(f"not checked: {len(names)} rules: {reason}", soft_wrap=True, style="dim")
 
 
-def _table(clusters: Sequence[Cluster]) -> Table:
+def _issues(clusters: Sequence[Cluster]) -> Iterator[list[Cluster]]:
+    """Yield the causes of each rule in each dataset, in the order of the gravest and most frequent."""
+    found: dict[tuple[str, str], list[Cluster]] = {}
+    for one in clusters:
+        found.setdefault((one.rule.id, one.dataset), []).append(one)
+    order = [*Severity]
+    yield from sorted(
+        found.values(),
+        key=lambda group: (order.index(group[0].rule.severity), -sum(one.count for one in group)),
+    )
+
+
+def _table(issues: Sequence[list[Cluster]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, width in (("", 7), ("found", 8), ("in", 8), ("what", None)):
-        table.add_column(name, justify="right" if name == "found" else "left", min_width=width, overflow="fold")
-    for one in clusters[:_MOST_ROWS]:
-        severity = Text(one.rule.severity.value, style=_COLOURS[one.rule.severity])
-        table.add_row(severity, f"{one.count:,}", one.dataset, _what(one))
+        table.add_column(
+            name, justify="right" if name == "found" else "left", min_width=width, overflow="fold"
+        )
+    for group in issues:
+        rule = group[0].rule
+        found = sum(one.count for one in group)
+        severity = Text(rule.severity.value, style=_COLOURS[rule.severity])
+        table.add_row(severity, f"{found:,}", group[0].dataset, _what(group))
     return table
 
 
-def _what(cluster: Cluster) -> Text:
-    text = Text(cluster.message)
-    if cluster.cause:
-        text.append(" (" + ", ".join(f"{name} {value or 'blank'}" for name, value in cluster.cause.items()) + ")")
-    text.append(f"  {cluster.rule.id}", style="cyan")
-    if cluster.rule.cites:
-        text.append(" " + " ".join(cluster.rule.cites[:_EXAMPLES]), style="dim")
+def _what(group: Sequence[Cluster]) -> Text:
+    """Return what is wrong, with the most frequent causes and the ids that people know."""
+    rule = group[0].rule
+    text = Text(group[0].message)
+    named = [one for one in group if any(one.cause.values())]
+    causes = [f"{' '.join(one.cause.values())} {one.count:,}" for one in named[:_EXAMPLES]]
+    if causes:
+        more = f", {len(named) - _EXAMPLES} more" if len(named) > _EXAMPLES else ""
+        text.append(f" ({'/'.join(named[0].cause)}: {', '.join(causes)}{more})")
+    text.append(f"  {rule.id}", style="cyan")
+    if rule.cites:
+        text.append(" " + " ".join(rule.cites[:_EXAMPLES]), style="dim")
     return text

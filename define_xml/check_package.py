@@ -38,7 +38,7 @@ _ALL = (
 def compare_package(
     source: Path, parts: Sequence[Part], *, complete: bool
 ) -> tuple[list[Finding], Mapping[str, str]]:
-    """Return how a define.xml and datasets disagree, and the comparisons that could not be made, with the reason.
+    """Return how a define.xml and datasets disagree, and what could not be compared, with the reason.
 
     Args:
         source: The define.xml.

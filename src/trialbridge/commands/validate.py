@@ -44,6 +44,7 @@ def validate(
     json: Json = False,
 ) -> None:
     """Check datasets and define.xml: what is wrong, why, and how to repair it."""
+    from trialbridge.converters.record_sources import resources_beside
     from trialbridge.converters.validate import Wanted, read_package
     from trialbridge.converters.validation_reports import check_report_names, write_reports
     from trialbridge.converters.validation_summary import show_validation, summarise_validation, to_json
@@ -60,7 +61,7 @@ def validate(
         validation = run_rules(package, rules(part), progress)
         if published and part in {"", "content"}:
             validation = with_core_rules(package, validation, published, progress)
-    summary = summarise_validation(package, validation, sources)
+    summary = summarise_validation(package, validation, sources, resources_beside(sources))
     write_reports(report or [], summary)
     if json:
         print_json(to_json(summary))

@@ -59,7 +59,9 @@ def _hit(define: DefineFile, one: Any) -> Hits:
     """Return the hit of an element, or of the element that an attribute stands in."""
     element = one if isinstance(one, etree._Element) else one.getparent()  # noqa: SLF001 -- lxml's only name for it
     name = element.get("Name") or element.get("OID") or element.get("ID") or ""
-    value = str(one) if isinstance(one, str) else etree.QName(element).localname + (f" {name}" if name else "")
+    value = (
+        str(one) if isinstance(one, str) else etree.QName(element).localname + (f" {name}" if name else "")
+    )
     return Hits(
         "DEFINE",
         (),
@@ -85,7 +87,11 @@ def _version(package: Package, rule: Rule) -> Sequence[Hits]:
     define = package.define
     if define is None:
         raise NotChecked("needs define.xml")
-    return [Hits("DEFINE", source=define.path.name)] if define.root is not None and define.version == "1.0" else ()
+    return (
+        [Hits("DEFINE", source=define.path.name)]
+        if define.root is not None and define.version == "1.0"
+        else ()
+    )
 
 
 DEFINE_CHECKS: Mapping[str, Check] = {

@@ -79,7 +79,9 @@ def _among(frame: Frame, rows: Mask, other: Frame, name: str) -> Mask:
     there = pc.binary_join_element_wise(
         pc.fill_null(owners, ""), other.text(name), "\x1f", null_handling="emit_null"
     )
-    values = _plain(frame.text("IDVARVAL")) if other.column(name).type == pa.float64() else frame.text("IDVARVAL")
+    values = (
+        _plain(frame.text("IDVARVAL")) if other.column(name).type == pa.float64() else frame.text("IDVARVAL")
+    )
     wanted = pc.binary_join_element_wise(pc.fill_null(subject, ""), values, "\x1f", null_handling="emit_null")
     found = pc.is_in(wanted, value_set=pc.unique(there).drop_null()).to_numpy(zero_copy_only=False)
     if by_subject:  # a relation of whole datasets names no subject
@@ -100,7 +102,7 @@ def _one_sided(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     names = [name for name in ("RELID", "USUBJID") if frame.has(name)]
     groups = frame.groups(names)
     counts = np.bincount(groups, minlength=1) if frame.rows else np.zeros(0, np.int64)
-    return hits_of(frame, frame.filled("RELID") & (counts[groups] < 2), names)  # noqa: PLR2004
+    return hits_of(frame, frame.filled("RELID") & (counts[groups] < 2), names)
 
 
 LINK_CHECKS: Mapping[str, Check] = {

@@ -1,4 +1,4 @@
-"""Checks that are told by conditions: rows, keys, values that go together, what is absent beside what is there."""
+"""Checks that are told by conditions: rows, keys, values that go together, what is absent."""
 
 from __future__ import annotations
 
@@ -68,7 +68,9 @@ def unlike_most(groups: Rows, values: Rows, among: Mask) -> Mask:
     if not len(rows):
         return mask
     table = pa.table({"group": groups[rows], "value": values[rows]}).group_by(["group", "value"])
-    counted = table.aggregate([([], "count_all")]).sort_by([("group", "ascending"), ("count_all", "descending")])
+    counted = table.aggregate([([], "count_all")]).sort_by(
+        [("group", "ascending"), ("count_all", "descending")]
+    )
     group, value = (counted[name].to_numpy() for name in ("group", "value"))
     first = np.unique(group, return_index=True)[1]
     usual = np.zeros(int(groups.max()) + 1, values.dtype)

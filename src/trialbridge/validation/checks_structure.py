@@ -1,9 +1,10 @@
-"""Checks of datasets against the tables of SDTMIG: what is there, of which type, in which order, under which label."""
+"""Checks of datasets against the tables of SDTMIG: what is there, of which type, in which order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +21,18 @@ from trialbridge.validation.rule import Rule
 
 _CLASSES = ("EVENTS", "FINDINGS", "FINDINGS ABOUT", "INTERVENTIONS")
 _ROLES = ("Identifier", "Timing")
-_TELLING = ("USUBJID", "--TESTCD", "--TERM", "--TRT", "VISITNUM", "--DTC", "--STDTC", "QNAM", "IDVARVAL", "STUDYID")
+_TELLING = (
+    "USUBJID",
+    "--TESTCD",
+    "--TERM",
+    "--TRT",
+    "VISITNUM",
+    "--DTC",
+    "--STDTC",
+    "QNAM",
+    "IDVARVAL",
+    "STUDYID",
+)
 
 
 def _facts(package: Package, frame: Frame) -> Mapping[str, VariableFacts]:
@@ -49,7 +61,9 @@ def _core_null(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     hits: list[Hits] = []
     for facts in _facts(package, frame).values():
         if facts.core == rule.asked["core"] and frame.has(facts.name):
-            hits += hits_of(frame, ~frame.filled(facts.name), [facts.name, *_keys(frame)], cause=(facts.name,))
+            hits += hits_of(
+                frame, ~frame.filled(facts.name), [facts.name, *_keys(frame)], cause=(facts.name,)
+            )
     return hits
 
 
@@ -60,7 +74,8 @@ def _keys(frame: Frame) -> list[str]:
 def _all_null(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     """Return the variables of a core that have no value in any row."""
     core = rule.asked["core"]
-    names = [one.name for one in _facts(package, frame).values() if one.core == core and frame.has(one.name)]
+    facts = _facts(package, frame).values()
+    names = [one.name for one in facts if one.core == core and frame.has(one.name)]
     if not frame.rows:
         return ()
     return [Hits(frame.name, (name,), None, value=name) for name in names if not frame.filled(name).any()]
@@ -115,8 +130,7 @@ def _misplaced(names: Sequence[str], order: Mapping[str, int]) -> list[str]:
         >>> _misplaced(["STUDYID", "USUBJID", "DOMAIN"], {"STUDYID": 0, "DOMAIN": 1, "USUBJID": 2})
         ['DOMAIN']
     """
-    pairs = zip(names, names[1:], strict=False)
-    return [name for left, name in pairs if order[name] < order[left]]
+    return [name for left, name in pairwise(names) if order[name] < order[left]]
 
 
 def _type(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
@@ -215,8 +229,6 @@ def _not_alone(groups: Rows) -> Mask:
         return np.zeros(0, np.bool_)
     found: Mask = np.bincount(groups)[groups] > 1
     return found
-
-
 
 
 STRUCTURE_CHECKS: Mapping[str, Check] = {

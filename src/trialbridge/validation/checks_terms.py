@@ -11,6 +11,7 @@ from lxml import etree
 from trialbridge.crosswalks.tables import crosswalk
 from trialbridge.errors import TermError
 from trialbridge.standards import Codelist, codelist, governing, ig_variables, name_of_test, sdtm_release
+from trialbridge.timing import as_mask
 from trialbridge.validation.checking import Check, NotChecked
 from trialbridge.validation.conditions import holds, variables_of
 from trialbridge.validation.frame import Frame, Mask
@@ -22,6 +23,8 @@ _RESULTS = ("ORRES", "STRESC", "QVAL", "TSVAL")
 """A result is governed by a codelist only where it is coded: numbers and words are legal."""
 
 _BY_CONDITION = {"DSDECOD"}
+_ASKED_FOR = {("DM", "RACE"): "MULTIPLE"}
+"""No term of the codelist; the conformance rules of CDISC ask for it."""
 
 
 def release_of(package: Package) -> str:
@@ -60,7 +63,7 @@ def _known(code: str, release: str) -> Codelist | None:
 
 
 def _terms(kind: str) -> Callable[[Package, Rule, Frame], Sequence[Hits]]:
-    """Return the check for values of one kind: beyond a closed list, added to one, spelt or named otherwise."""
+    """Return the check for values of one kind: beyond a closed list, added, spelt or named otherwise."""
 
     def run(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
         del rule
@@ -81,9 +84,15 @@ def _hits(package: Package, frame: Frame, name: str, lists: Sequence[Codelist], 
     values = pc.unique(frame.text(name)).drop_null().to_pylist()
     said = extended(package.define, name)
     for value in values:
-        if value not in said and kind_of(value, lists) == kind:
+        if (
+            value not in said
+            and value != _ASKED_FOR.get((frame.name, name))
+            and kind_of(value, lists) == kind
+        ):
             names = " and ".join(f"{one.name} ({one.code})" for one in lists)
-            yield from hits_of(frame, _equal(frame, name, value), [name], _message(value, lists, names), (name,))
+            yield from hits_of(
+                frame, _equal(frame, name, value), [name], _message(value, lists, names), (name,)
+            )
 
 
 def _message(value: str, lists: Sequence[Codelist], names: str) -> str:
@@ -93,12 +102,11 @@ def _message(value: str, lists: Sequence[Codelist], names: str) -> str:
 
 
 def _equal(frame: Frame, name: str, value: str) -> Mask:
-    found: Mask = pc.equal(frame.text(name), value).fill_null(False).to_numpy(zero_copy_only=False)  # noqa: FBT003
-    return found
+    return as_mask(pc.equal(frame.text(name), value))
 
 
 def kind_of(value: str, lists: Sequence[Codelist]) -> str:
-    """Return how a value stands to its codelists: ``term``, ``closed``, ``case``, ``synonym`` or ``extended``.
+    """Return how a value stands to its codelists: term, closed, case, synonym or extended.
 
     Example:
         >>> kind_of("F", [codelist("SEX")]), kind_of("Female", [codelist("SEX")])
@@ -169,7 +177,9 @@ def _by_condition(*, closed: bool) -> Callable[[Package, Rule, Frame], Sequence[
     return run
 
 
-def _conditional(package: Package, frame: Frame, one: Mapping[str, object], known: Codelist) -> Iterator[Hits]:
+def _conditional(
+    package: Package, frame: Frame, one: Mapping[str, object], known: Codelist
+) -> Iterator[Hits]:
     name, when = str(one["variable"]), one["when"]
     assert isinstance(when, list)  # noqa: S101 -- the schema says so
     if not all(frame.has(other) for other in variables_of(when)):

@@ -66,7 +66,8 @@ def _file_name(package: Package, rule: Rule) -> Sequence[Hits]:
     return [
         Hits(part.dataset.name, value=part.file.path.name, source=part.file.path.name)
         for part in package.parts()
-        if part.file.path.suffix.lower() == ".xpt" and part.file.path.name != f"{part.dataset.name.lower()}.xpt"
+        if part.file.path.suffix.lower() == ".xpt"
+        and part.file.path.name != f"{part.dataset.name.lower()}.xpt"
     ]
 
 
@@ -115,7 +116,12 @@ def _beyond_data(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     if not frame.rows:
         return ()
     return [
-        Hits(frame.name, (variable.name,), None, value=f"{variable.length} bytes, the longest value has {longest}")
+        Hits(
+            frame.name,
+            (variable.name,),
+            None,
+            value=f"{variable.length} bytes, the longest value has {longest}",
+        )
         for variable in frame.variables.values()
         if variable.type == "Char"
         and variable.length is not None

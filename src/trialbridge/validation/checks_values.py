@@ -128,7 +128,7 @@ def _redundant(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     """Return the rows in which a category repeats topic, decode, body system or DOMAIN."""
     del package
     name = rule.asked["of"]
-    others = [one for one in ("--TERM", "--TRT", "--TEST", "--TESTCD", "--DECOD", "--BODSYS", "DOMAIN")]
+    others = ("--TERM", "--TRT", "--TEST", "--TESTCD", "--DECOD", "--BODSYS", "DOMAIN")
     mask = np.zeros(frame.rows, np.bool_)
     for other in others:
         if frame.has(other):

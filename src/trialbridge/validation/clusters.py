@@ -9,20 +9,22 @@ import numpy as np
 
 from trialbridge.findings import Severity
 from trialbridge.validation.frame import Frame, Rows
-from trialbridge.validation.outcome import Hits, RuleFacts, Validation
+from trialbridge.validation.outcome import Hits, Outcome, RuleFacts, Validation
 
 _ORDER = {severity: place for place, severity in enumerate(Severity)}
+_MOST_DATASETS = 3
+"""Beyond this many datasets with one finding each, the files have it in common."""
 _MOST_CAUSES = 200
 """Beyond this many distinct values a variable is no cause but the data itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cluster:
-    """Findings of one rule in one dataset that have one cause.
+    """Findings of one rule that have one cause.
 
     Attributes:
         rule: The rule.
-        dataset: The domain, or the file.
+        dataset: The domain, or the file; how many, where several have the same cause.
         message: What is wrong, in one line, in the dataset's own names.
         cause: Variable -> the value that all the findings share.
         hits: The findings, of which these rows are part.
@@ -34,9 +36,14 @@ class Cluster:
     dataset: str
     message: str
     cause: Mapping[str, str]
-    hits: Hits
+    hits: tuple[Hits, ...]
     rows: Rows | None
     count: int
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that the findings are about."""
+        return tuple(dict.fromkeys(name for one in self.hits for name in one.variables))
 
 
 def clusters_of(validation: Validation) -> list[Cluster]:
@@ -52,20 +59,38 @@ def clusters_of(validation: Validation) -> list[Cluster]:
         [('AESTDTC is after AEENDTC', 3)]
     """
     found = [
-        cluster for rule, hits in validation.hits() for cluster in _clusters(rule, hits, validation.frames)
+        cluster for outcome in validation.outcomes for cluster in _of_outcome(outcome, validation.frames)
     ]
     return sorted(found, key=lambda one: (_ORDER[one.rule.severity], -one.count, one.rule.id, one.dataset))
 
 
-def _clusters(rule: RuleFacts, hits: Hits, frames: Mapping[str, Frame]) -> Iterator[Cluster]:
-    frame = frames.get(hits.dataset)
-    message = message_of(rule, hits, frame)
-    if hits.rows is None or frame is None:
-        shared = {hits.variables[0]: hits.value} if hits.variables and hits.value else {}
-        yield Cluster(rule, hits.dataset, message, shared, hits, None, hits.count)
+def _of_outcome(outcome: Outcome, frames: Mapping[str, Frame]) -> Iterator[Cluster]:
+    """Yield the causes of one rule: by values where rows are meant, else by dataset."""
+    rule, loose = outcome.rule, dict[str, list[Hits]]()
+    for hits in outcome.hits:
+        frame = frames.get(hits.dataset)
+        if hits.rows is None or frame is None:
+            loose.setdefault(hits.dataset, []).append(hits)
+            continue
+        message = message_of(rule, hits, frame)
+        for cause, rows in _by_cause(frame, hits.rows, _causes(hits, frame)):
+            yield Cluster(rule, hits.dataset, message, cause, (hits,), rows, len(rows))
+    if len(loose) > _MOST_DATASETS and all(len(group) == 1 for group in loose.values()):
+        together = [one for group in loose.values() for one in group]
+        yield _loose(rule, f"{len(loose)} datasets", together, frames)
         return
-    for cause, rows in _by_cause(frame, hits.rows, _causes(hits, frame)):
-        yield Cluster(rule, hits.dataset, message, cause, hits, rows, len(rows))
+    for dataset, group in loose.items():
+        yield _loose(rule, dataset, group, frames)
+
+
+def _loose(rule: RuleFacts, dataset: str, hits: Sequence[Hits], frames: Mapping[str, Frame]) -> Cluster:
+    """Return the cluster of findings that mean no record."""
+    first = hits[0]
+    message = message_of(rule, first, frames.get(first.dataset))
+    more = f" (and {len(hits) - 1} more)" if len(hits) > 1 else ""
+    shared = {one.value for one in hits}
+    cause = {first.variables[0]: first.value} if first.variables and first.value and len(shared) == 1 else {}
+    return Cluster(rule, dataset, message + more, cause, tuple(hits), None, sum(one.count for one in hits))
 
 
 def message_of(rule: RuleFacts, hits: Hits, frame: Frame | None) -> str:

@@ -1,8 +1,8 @@
 """The words in which a rule says which rows it means; each is one operation over whole columns.
 
-A condition is a mapping of one word to what it asks: ``{filled: --ENDTC}``, ``{is: {AEOUT: FATAL}}``. A list of
-conditions holds where all of them do. A variable is ``--DTC``, ``AESER``, or ``DM.RFSTDTC``: the value that the
-subject has in DM.
+A condition is a mapping of one word to what it asks: ``{filled: --ENDTC}``, ``{is: {AEOUT: FATAL}}``. A list
+of conditions holds where all of them do. A variable is ``--DTC``, ``AESER``, or ``DM.RFSTDTC``: the value
+that the subject has in DM.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.timing import Times, before
+from trialbridge.timing import Times, as_mask, before
 from trialbridge.validation.frame import Frame, Mask, Numbers
 from trialbridge.validation.package import Package
 
@@ -30,7 +30,8 @@ def holds(package: Package, frame: Frame, conditions: Sequence[Condition]) -> Ma
 
     Example:
         >>> from trialbridge.validation.example import package_of
-        >>> package = package_of({"AE": [{"AEOUT": "FATAL", "AESDTH": "Y"}, {"AEOUT": "FATAL", "AESDTH": None}]})
+        >>> rows = [{"AEOUT": "FATAL", "AESDTH": "Y"}, {"AEOUT": "FATAL", "AESDTH": None}]
+        >>> package = package_of({"AE": rows})
         >>> conditions = [{"is": {"AEOUT": "FATAL"}}, {"isnt": {"AESDTH": "Y"}}]
         >>> holds(package, package.frames["AE"], conditions).tolist()
         [False, True]
@@ -51,7 +52,8 @@ def filled(package: Package, frame: Frame, name: str) -> Mask:
     if other is None:
         return np.zeros(frame.rows, np.bool_)
     rows = package.rows_in(frame, other)
-    return (rows >= 0) & np.append(other.filled(joined[2]), False)[rows]  # noqa: FBT003 -- a value
+    found: Mask = (rows >= 0) & np.append(other.filled(joined[2]), False)[rows]
+    return found
 
 
 def text(package: Package, frame: Frame, name: str) -> pa.Array:
@@ -124,12 +126,15 @@ def _named(asked: Any) -> list[str]:
     if isinstance(asked, str):
         return [asked]
     if isinstance(asked, Mapping):
-        return [*map(str, asked), *(one for one in asked.values() if isinstance(one, str) and is_variable(one))]
+        return [
+            *map(str, asked),
+            *(one for one in asked.values() if isinstance(one, str) and is_variable(one)),
+        ]
     return [str(one) for one in asked]
 
 
 def is_variable(name: str) -> bool:
-    """Return whether a text names a variable of the row's own domain by its ending, or one of another domain."""
+    """Return whether a text names a variable by its ending, or one of another domain."""
     return name.startswith("--") or _JOINED.fullmatch(name) is not None
 
 
@@ -159,7 +164,9 @@ def _isnt(package: Package, frame: Frame, asked: Mapping[str, Any]) -> Mask:
 
 def _is_one_of(texts: pa.Array, wanted: Any) -> Mask:
     values = [str(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
-    return cast("Mask", pc.is_in(texts, value_set=pa.array(values, pa.string())).to_numpy(zero_copy_only=False))
+    return cast(
+        "Mask", pc.is_in(texts, value_set=pa.array(values, pa.string())).to_numpy(zero_copy_only=False)
+    )
 
 
 def _matches(package: Package, frame: Frame, asked: Mapping[str, str]) -> Mask:
@@ -173,17 +180,17 @@ def _unlike(package: Package, frame: Frame, asked: Mapping[str, str]) -> Mask:
 def _matching(package: Package, frame: Frame, name: str, form: str, *, wanted: bool) -> Mask:
     found = pc.match_substring_regex(text(package, frame, name), f"^(?:{form})$")
     kept = found if wanted else pc.invert(found)
-    return cast("Mask", pc.fill_null(kept, False).to_numpy(zero_copy_only=False))  # noqa: FBT003 -- Arrow's own order
+    return as_mask(kept)
 
 
 def _equal(package: Package, frame: Frame, pair: Sequence[str]) -> Mask:
     first, second = (text(package, frame, name) for name in pair)
-    return cast("Mask", pc.fill_null(pc.equal(first, second), False).to_numpy(zero_copy_only=False))  # noqa: FBT003
+    return as_mask(pc.equal(first, second))
 
 
 def _differ(package: Package, frame: Frame, pair: Sequence[str]) -> Mask:
     first, second = (text(package, frame, name) for name in pair)
-    return cast("Mask", pc.fill_null(pc.not_equal(first, second), False).to_numpy(zero_copy_only=False))  # noqa: FBT003
+    return as_mask(pc.not_equal(first, second))
 
 
 def _unequal_numbers(package: Package, frame: Frame, pair: Sequence[str]) -> Mask:
@@ -214,11 +221,15 @@ def _imprecise(package: Package, frame: Frame, asked: Mapping[str, int]) -> Mask
 
 
 def _below(package: Package, frame: Frame, asked: Mapping[str, Any]) -> Mask:
-    return _all(numbers(package, frame, name) < _limit(package, frame, limit) for name, limit in asked.items())
+    return _all(
+        numbers(package, frame, name) < _limit(package, frame, limit) for name, limit in asked.items()
+    )
 
 
 def _above(package: Package, frame: Frame, asked: Mapping[str, Any]) -> Mask:
-    return _all(numbers(package, frame, name) > _limit(package, frame, limit) for name, limit in asked.items())
+    return _all(
+        numbers(package, frame, name) > _limit(package, frame, limit) for name, limit in asked.items()
+    )
 
 
 def _limit(package: Package, frame: Frame, limit: Any) -> Any:
@@ -294,7 +305,7 @@ WORDS: Mapping[str, Word] = {
     "not_numeric": _not_numeric,
     "longer": _longer,
     "any": _any,
-    "all": lambda package, frame, conditions: holds(package, frame, conditions),
+    "all": holds,
     "not": _not,
     "subject_has": _subject_has,
     "listed": _listed,

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from trialbridge.validation.clusters import Cluster
 from trialbridge.validation.frame import Frame, Rows
-from trialbridge.validation.outcome import Validation
+from trialbridge.validation.outcome import Hits, Validation
 
 Resources = Callable[[Frame, Rows], Sequence[str]]
 """From rows of a domain to the FHIR resource that each came from; empty where none is known."""
@@ -48,17 +48,24 @@ def details_of(
     for number, cluster in enumerate(clusters):
         frame = validation.frames.get(cluster.dataset)
         if cluster.rows is None or frame is None:
-            names = ", ".join(cluster.hits.variables)
-            yield Detail(number, cluster.dataset, cluster.dataset, 0, cluster.hits.place, names, cluster.hits.value)
+            yield from (_loose(number, one) for one in cluster.hits[:most])
         else:
             yield from _records(number, cluster, frame, cluster.rows[:most], resources)
+
+
+def _loose(number: int, hits: Hits) -> Detail:
+    """Return the finding that means no record."""
+    said = hits.value or hits.message
+    return Detail(number, hits.dataset, hits.dataset, 0, hits.place, ", ".join(hits.variables), said)
 
 
 def _records(
     number: int, cluster: Cluster, frame: Frame, rows: Rows, resources: Resources
 ) -> Iterator[Detail]:
-    variables = ", ".join(cluster.hits.variables)
-    values = _joined([_texts(frame, name, rows) for name in cluster.hits.variables])
+    beside = _beside(cluster, rows)
+    variables = ", ".join([*cluster.variables, *beside])
+    values = _joined([*(_texts(frame, name, rows) for name in cluster.variables), *beside.values()])
+    values = values or [""] * len(rows)
     named = [name for name in ("USUBJID", "--SEQ") if frame.has(name)]
     keys = _joined([_labelled(frame, name, rows) for name in named]) if named else [""] * len(rows)
     starts = np.array([part.start for part in frame.parts])
@@ -71,11 +78,23 @@ def _records(
         yield Detail(number, names[place], frame.name, record, keys[at], variables, values[at], sources[at])
 
 
+def _beside(cluster: Cluster, rows: Rows) -> dict[str, list[str]]:
+    """Return what the hits show beside the variables of the dataset."""
+    hits = cluster.hits[0]
+    if hits.rows is None or not hits.beside:
+        return {}
+    places = pa.array(np.searchsorted(hits.rows, rows))
+    return {name: _shown(column.take(places)) for name, column in hits.beside.items()}
+
+
 def _texts(frame: Frame, name: str, rows: Rows) -> list[str]:
     if not frame.has(name):
         return ["(absent)"] * len(rows)
-    found = frame.text(name).take(pa.array(rows)).to_pylist()
-    return ["null" if text is None else text for text in found]
+    return _shown(frame.text(name).take(pa.array(rows)))
+
+
+def _shown(column: pa.Array) -> list[str]:
+    return ["null" if text is None else text for text in column.to_pylist()]
 
 
 def _labelled(frame: Frame, name: str, rows: Rows) -> list[str]:

@@ -1,4 +1,4 @@
-"""What became of a rule: whether it was run, and what it hit. Every executor of rules says it in this form."""
+"""What became of a rule: whether it was run, and what it hit. Every executor says it in this form."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
+import pyarrow as pa
 
 from trialbridge.findings import Severity
 from trialbridge.validation.frame import Frame, Mask, Rows
@@ -60,6 +61,7 @@ class Hits:
         place: A line and XPath of define.xml, or a byte of a file.
         source: The file, where it is not the dataset's own.
         count: How many there are, where no rows are given.
+        beside: What else is shown of each row, by name: values of joined datasets, and what a rule computes.
     """
 
     dataset: str
@@ -71,6 +73,7 @@ class Hits:
     place: str = ""
     source: str = ""
     count: int = 1
+    beside: Mapping[str, pa.Array] = field(default_factory=dict)
 
     @property
     def found(self) -> int:

@@ -1,4 +1,4 @@
-"""What is validated: the datasets of a folder by domain, its define.xml, and the versions of the standards."""
+"""What is validated: the datasets of a folder by domain, its define.xml, the versions of standards."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Package:
         findings: What reading them has found, what the check of define.xml has found.
         define: The define.xml, where there is one.
         standards: The versions that hold.
-        complete: A folder was given: what is not there is missing. Of single files, only what they hold is said.
+        complete: A folder was given: what is not there is missing. Single files speak for themselves alone.
         stf: The eCTD's study tagging file, where one was given.
         without: Short name of what was not looked at -> why.
 

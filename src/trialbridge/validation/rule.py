@@ -1,4 +1,4 @@
-"""Our own rules: what a YAML file of `rules/` says, checked against its schema, expanded, and put in order."""
+"""Our own rules: what a YAML file of `rules/` says, expanded, and put in order."""
 
 from __future__ import annotations
 
@@ -120,7 +120,20 @@ def _put(value: Any, row: Mapping[str, Any]) -> Any:
     return [_put(one, row) for one in value] if isinstance(value, list) else value
 
 
-_FACTS = ("rule", "message", "severity", "cites", "why", "fix", "in", "needs", "shows", "cause", "fires", "silent")
+_FACTS = (
+    "rule",
+    "message",
+    "severity",
+    "cites",
+    "why",
+    "fix",
+    "in",
+    "needs",
+    "shows",
+    "cause",
+    "fires",
+    "silent",
+)
 
 
 def _rule(one: Mapping[str, Any], family: Mapping[str, Any]) -> Rule:
