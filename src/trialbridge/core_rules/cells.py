@@ -15,6 +15,9 @@ from trialbridge.columns import flat, once
 from trialbridge.timing import Times, parse_dtc
 from trialbridge.validation.frame import Frame, Mask, Numbers, Rows, format_number, number_text
 
+_SHOWN = 5
+"""Values of a list that a finding shows."""
+
 
 class Cells:
     """One value a row: text or a number; null is blank.
@@ -54,6 +57,10 @@ class Cells:
     def times(self) -> Times:
         """The values as date-times."""
         return parse_dtc(self.text)
+
+    def shown(self, rows: Rows) -> pa.Array:
+        """Return the texts of some rows, as a report shows them."""
+        return self.text.take(pa.array(rows))
 
 
 class FrameCells(Cells):
@@ -100,6 +107,11 @@ class Lists:
         """The rows whose list is not empty."""
         sizes = np.array([*map(len, self.lists), 0])
         return sizes[self.which] > 0
+
+    def shown(self, rows: Rows) -> pa.Array:
+        """Return the lists of some rows as text, as a report shows them: the first few values."""
+        texts = [", ".join(one[:_SHOWN]) + (", ..." if len(one) > _SHOWN else "") for one in self.lists]
+        return pa.array([*texts, ""]).take(pa.array(self.which[rows] % (len(texts) + 1)))
 
     def only(self) -> tuple[str, ...] | None:
         """Return the one list that all rows have; none where rows differ, or have none."""

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import yaml
@@ -31,7 +31,7 @@ _DATE = "tag:yaml.org,2002:timestamp"
 class _Loader(yaml.SafeLoader):
     """Reads YAML; what looks like a date stays the text that it is."""
 
-    yaml_implicit_resolvers: ClassVar = {
+    yaml_implicit_resolvers = {  # noqa: RUF012 -- the base class has it so
         first: [one for one in known if one[0] != _DATE]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pyarrow as pa
 
 from trialbridge.columns import remembering
 from trialbridge.core_rules.define_items import define_items
@@ -230,33 +231,40 @@ def _metadata_view(study: _Study, rule: CoreRule, frame: Frame) -> View:
 
 def _hits(rule: CoreRule, view: View, rows: Rows, about: str) -> list[Hits]:
     """Return the findings: one a record, a group or a dataset, as the rule says; of metadata, one a row."""
-    frame = view.frame
-    name = frame.name if frame is not None else "study"
-    shown = tuple(dict.fromkeys(([about] if about else []) + _shown(rule, view)))
-    message = rule.message.replace("--", frame.code) if frame is not None and frame.code else rule.message
+    name = view.frame.name if view.frame is not None else "study"
+    shown = ([about] if about else []) + _shown(rule, view)
+    variables = tuple(dict.fromkeys(one for one in shown if _has(view, one)))
     noted = "; ".join(dict.fromkeys(view.notes))
     if rule.sensitivity == "Dataset" or view.source is None:
-        return [Hits(name, shown, message=message, value=one) for one in _values(rule, view, rows, noted)]
+        return [Hits(name, variables, value=one) for one in _values(rule, view, rows, noted)]
     if rule.sensitivity == "Group" and rule.grouping:
         there = [one for one in rule.grouping if view.find(one) is not None]
         rows = rows[np.unique(view.codes(there)[rows], return_index=True)[1]] if there else rows
-    return [Hits(name, shown, np.unique(view.source[rows]), message, noted)]
+    records, first = np.unique(view.source[rows], return_index=True)
+    return [Hits(name, variables, records, value=noted, beside=_beside(view, shown, rows[first]))]
+
+
+def _has(view: View, name: str) -> bool:
+    return view.frame is not None and name in view.frame.variables
+
+
+def _beside(view: View, names: Sequence[str], rows: Rows) -> dict[str, pa.Array]:
+    """Return what stands in the rows under names that are no variables of the dataset."""
+    found = {name: view.find(name) for name in dict.fromkeys(names) if not _has(view, name)}
+    return {name: one.shown(rows) for name, one in found.items() if one is not None}
 
 
 def _values(rule: CoreRule, view: View, rows: Rows, noted: str) -> list[str]:
     """Return the value of each finding that has no record: what was noted, else what the row is about."""
-    if noted or (rule.sensitivity == "Dataset" and view.source is not None):
-        return [noted]
     about = [name for name in ("variable_name", "define_variable_name", "dataset_name") if name in view.named]
-    if not about:
+    if noted or not about or (rule.sensitivity == "Dataset" and view.source is not None):
         return [noted]
     names = view.cells(about[0]).text
     return [names[int(row)].as_py() or "" for row in rows]
 
 
 def _shown(rule: CoreRule, view: View) -> list[str]:
-    """Return the variables that a finding shows: those the rule says, else those it looks at."""
-    if view.frame is None:
-        return []
-    asked = rule.output or tuple(leaf.target for leaf in leaves(rule.check))
-    return [name for name in map(view.resolve, asked) if name in view.frame.variables]
+    """Return the names that a finding shows: those the rule says, else those it looks at."""
+    looked = [name for leaf in leaves(rule.check) for name in (leaf.target, leaf.comparator)]
+    asked = rule.output or [name for name in looked if isinstance(name, str)]
+    return [view.resolve(name) for name in asked]
