@@ -212,7 +212,7 @@ def arms_of_fhir(study: Json, version: Version) -> dict[str, str]:
         {'High': 'HI'}
     """
     nodes = dicts(study.get("comparisonGroup" if version == "R5" else "arm"))
-    pairs = ((one.get("name"), coded(one.get("type"), ARM) or one.get("linkId")) for one in nodes)
+    pairs = ((one.get("name"), coded(one.get("type"), ARM)) for one in nodes)
     return {str(name): str(code) for name, code in pairs if name and code}
 
 
