@@ -20,6 +20,7 @@ import yaml
 from core_cases import cases
 from core_packages import package
 
+from trialbridge.cli import main
 from trialbridge.core_rules.model import CoreRule
 from trialbridge.core_rules.read import core_rule, read_core_rules
 from trialbridge.core_rules.run import run_core_rules, unsupported
@@ -283,3 +284,40 @@ def test_a_supplemental_record_stands_beside_the_record_it_names_only() -> None:
     joined = rule(check, **{"Match Datasets": [{"Name": "SUPPAE", "Keys": ["USUBJID"]}]})
     supplemental = [{"IDVAR": "AESEQ", "IDVARVAL": "2", "QVAL": "Y"}]
     assert rows(run(joined, AE=[{}, {}, {}], SUPPAE=supplemental)) == [1]
+
+
+def test_a_finding_shows_what_stands_in_a_joined_dataset_and_what_is_computed() -> None:
+    check = {"all": [{"name": "AESTDY", "operator": "not_equal_to", "value": "$day"}]}
+    joined = rule(
+        check,
+        **{
+            "Match Datasets": [{"Name": "DM", "Keys": ["USUBJID"]}],
+            "Operations": [{"id": "$day", "operator": "dy", "name": "AESTDTC"}],
+            "Outcome": {"Message": "another day", "Output Variables": ["AESTDY", "RFSTDTC", "$day"]},
+        },
+    )
+    found = run(joined, AE=[{"AESTDTC": "2014-01-05", "AESTDY": 1}], DM=[{"RFSTDTC": "2014-01-03"}])
+    shown = {name: column.to_pylist() for name, column in found.hits[0].beside.items()}
+    assert (found.hits[0].variables, shown) == (("AESTDY",), {"RFSTDTC": ["2014-01-03"], "$day": ["3"]})
+
+
+def test_a_list_without_what_it_should_have_says_what_is_missing() -> None:
+    check = {"all": [{"name": "variable_name", "operator": "not_contains_all", "value": ["AETERM", "AESER"]}]}
+    found = run(
+        rule(check, **{"Rule Type": "Variable Metadata Check", "Sensitivity": "Dataset"}),
+        AE=[{"AETERM": "X"}],
+    )
+    assert [hit.value for hit in found.hits] == ["AESER"]
+
+
+def test_the_command_runs_them_beside_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "ae.csv").write_text(
+        "STUDYID,DOMAIN,USUBJID,AESEQ,AETERM\nS,AE,S-1,1,OTHER\n", encoding="utf-8"
+    )
+    rules = tmp_path / "rules.yaml"
+    check = {"all": [{"name": "AETERM", "operator": "equal_to", "value": "OTHER"}]}
+    published = {"Core": {"Id": "CORE-900003"}, "Check": check, "Outcome": {"Message": "no term"}}
+    rules.write_text(yaml.safe_dump(published), encoding="utf-8")
+    assert main(["validate", str(tmp_path / "ae.csv"), "--core-rules", str(rules), "--json"]) == 1
+    said = json.loads(capsys.readouterr().out)
+    assert [one["count"] for one in said["clusters"] if one["rule"] == "CORE-900003"] == [1]
