@@ -1,12 +1,13 @@
 # ruff: noqa: E501 - one record a line reads as a table
 """Return records that a converter must not take as they are; ``expected_problems.toml`` says what becomes of each.
 
-They stand in a file of their own, so that the sample trial converts cleanly without them.
+They stand in a file of their own, so that a sample trial converts cleanly without them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from trialbridge.samples.resources import (
     HL7,
@@ -15,10 +16,11 @@ from trialbridge.samples.resources import (
     Json,
     coding,
     concept,
-    encode,
+    local,
     number,
     reference,
 )
+from trialbridge.samples.trial import Trial
 
 Change = Callable[[Json], Json]
 
@@ -39,83 +41,74 @@ def _coded(*codings: Json, text: str = "") -> Change:
     return _with(code=concept(text, *codings))
 
 
-# id of the good Observation, id of the bad copy, what is wrong with it
-CHANGES: tuple[tuple[str, str, Change], ...] = (
-    (
-        "101-001-v5-k",
-        "bad-local-code",
-        _coded(coding(f"{HOSPITAL}/lab-codes", "XK77", "Potassium, analyser B")),
+CHANGES: dict[str, Change] = {
+    "bad-local-code": _coded(coding(f"{HOSPITAL}/lab-codes", "XK77", "Potassium, analyser B")),
+    "bad-no-code": _coded(text="Albumin"),
+    "bad-wrong-specimen": lambda said: said | {"specimen": _urine_of(said)},
+    "bad-impossible-date": _with(effectiveDateTime="2025-02-30", specimen={"display": "Serum"}),
+    "bad-time-without-zone": lambda said: (
+        said | {"effectiveDateTime": said["effectiveDateTime"][:19], "specimen": {"display": "Serum"}}
     ),
-    ("101-001-v5-alb", "bad-no-code", _coded(text="Albumin")),
-    ("101-001-v5-glu", "bad-wrong-specimen", _with(specimen=reference("Specimen", "101-001-v5-urine"))),
-    (
-        "101-002-v5-na",
-        "bad-impossible-date",
-        _with(effectiveDateTime="2025-02-30", specimen={"display": "Serum"}),
+    "bad-unit": _unit("furlong", "furlong"),
+    "bad-unit-of-another-kind": _unit("mmHg", "mm[Hg]"),
+    "bad-retired-code": _coded(coding(LOINC, "13097-1", "Deprecated PM-SCL extractable nuclear Ab")),
+    "bad-unknown-code": _coded(coding(LOINC, "99999-9"), text="Magnesium"),
+    "bad-no-such-patient": _with(subject=reference("Patient", "nobody")),
+    "bad-no-subject": _without("subject"),
+    "bad-no-status": _without("status"),
+    "bad-no-result": _without("valueQuantity", "interpretation"),
+    "bad-two-results": _with(valueString="see comment"),
+    "bad-after-death": _with(specimen={"display": "Serum"}, encounter={"display": "Unscheduled"}),
+    "bad-number-as-text": lambda said: (
+        said
+        | {"valueQuantity": said["valueQuantity"] | {"value": bytes(said["valueQuantity"]["value"]).decode()}}
     ),
-    (
-        "101-002-v6-ca",
-        "bad-time-without-zone",
-        _with(effectiveDateTime="2025-04-07T08:50:00", specimen={"display": "Serum"}),
-    ),
-    ("101-002-v6-alp", "bad-unit", _unit("furlong", "furlong")),
-    ("101-002-v6-ldh", "bad-unit-of-another-kind", _unit("mmHg", "mm[Hg]")),
-    (
-        "101-003-v6-upcr",
-        "bad-retired-code",
-        _coded(coding(LOINC, "13097-1", "Deprecated PM-SCL extractable nuclear Ab")),
-    ),
-    ("101-003-v6-mg", "bad-unknown-code", _coded(coding(LOINC, "99999-9"), text="Magnesium")),
-    ("101-003-v6-tp", "bad-no-such-patient", _with(subject=reference("Patient", "nobody"))),
-    ("101-003-v6-c3", "bad-no-subject", _without("subject")),
-    ("101-005-v6-c4", "bad-no-status", _without("status")),
-    ("101-005-v6-hgb", "bad-no-result", _without("valueQuantity", "interpretation")),
-    ("101-005-v6-wbc", "bad-two-results", _with(valueString="see comment")),
-    (
-        "101-006-v6-bun",
-        "bad-after-death",
-        _with(
-            subject=reference("Patient", "101-007"),
-            effectiveDateTime="2025-09-20T08:00:00-04:00",
-            specimen={"display": "Serum"},
-            encounter={"display": "Unscheduled"},
-        ),
-    ),
-    ("101-006-v6-crea", "bad-number-as-text", _without("valueQuantity")),
-)
+}
+"""Id of the bad copy -> what is wrong with it."""
 
 
-def changed(good: dict[str, Json]) -> list[Json]:
+def _urine_of(said: Json) -> Json:
+    name = said["specimen"]["reference"].partition("/")[2].removesuffix("-serum")
+    return reference("Specimen", f"{name}-urine")
+
+
+def changed(trial: Trial, good: dict[str, Json]) -> list[Json]:
     """Return the bad Observations, each made from a good one of the trial."""
+    people = {f"Patient/{person.key}": person for person in trial.participants}
     said = []
-    for source, ident, change in CHANGES:
-        copy = change(good[source])
+    for ident, change in CHANGES.items():
+        copy = change(good[trial.bad[ident]])
+        if ident == "bad-after-death":
+            person = people[copy["subject"]["reference"]]
+            assert person.died is not None  # noqa: S101 -- the record is one of who died
+            after = local(person.died + timedelta(20), 480, trial.site(person).zone)
+            copy = copy | {"effectiveDateTime": after}
         kept = {key: value for key, value in copy.items() if key != "identifier"}
         said.append(kept | {"id": ident})
-    said[-1]["valueQuantity"] = {"value": "0.81", "unit": "mg/dL"}
     return said
 
 
-def other_gender(good: dict[str, Json]) -> list[Json]:
-    """Return a thirteenth person, screened only, whose gender has no term in SDTM."""
-    person = good["Patient/S-004"] | {"id": "S-013", "gender": "other", "identifier": []}
-    kept = {key: value for key, value in person.items() if key != "identifier"}
-    subject = good["ResearchSubject/S-004"]
-    numbers = [subject["identifier"][0] | {"value": "S-013"}]
-    enrolled = subject | {"id": "S-013", "identifier": numbers, "individual": reference("Patient", "S-013")}
-    without = {key: value for key, value in enrolled.items() if key != "consent"}
-    return [kept | {"name": [{"use": "anonymous", "text": "Synthetic participant S-013"}]}, without]
+def other_gender(trial: Trial, good: dict[str, Json]) -> list[Json]:
+    """Return one more person, screened only, whose gender has no term in SDTM."""
+    one, key = trial.bad["person"], f"S-{len(trial.participants) + 1:03}"
+    person = good[f"Patient/{one}"] | {"id": key, "gender": "other"}
+    kept = {name: value for name, value in person.items() if name != "identifier"}
+    subject = good[f"ResearchSubject/{one}"]
+    numbers = [subject["identifier"][0] | {"value": key}]
+    enrolled = subject | {"id": key, "identifier": numbers, "individual": reference("Patient", key)}
+    without = {name: value for name, value in enrolled.items() if name != "consent"}
+    return [kept | {"name": [{"use": "anonymous", "text": f"Synthetic participant {key}"}]}, without]
 
 
-def unheard_of(good: dict[str, Json]) -> list[Json]:
+def unheard_of(trial: Trial, good: dict[str, Json]) -> list[Json]:
     """Return a type that FHIR does not know, an unknown product, and a seriousness that contradicts itself."""
-    dose = good["MedicationAdministration/101-001-dose"]
+    dose = good[f"MedicationAdministration/{trial.bad['dose']}"]
     unknown = {
         key: value
         for key, value in dose.items()
         if key not in {"medicationReference", "extension", "context"}
     }
-    event = good["AdverseEvent/101-001-ae-02"]
+    event = good[f"AdverseEvent/{trial.bad['event']}"]
     contradiction = concept("", coding(f"{HL7}/adverse-event-seriousness", "Non-serious"))
     return [
         {"resourceType": "BloodDraw", "id": "bad-resource-type"},
@@ -129,13 +122,11 @@ def unheard_of(good: dict[str, Json]) -> list[Json]:
     ]
 
 
-def bad_records(resources: list[Json]) -> list[bytes]:
-    """Return the bad records, one line of JSON each; the last line is cut off."""
+def bad_records(trial: Trial, resources: list[Json]) -> tuple[list[Json], int]:
+    """Return the bad records, and the place of the one that the last line is a part of."""
     good = {said["id"]: said for said in resources if said["resourceType"] == "Observation"}
     others = {f"{said['resourceType']}/{said['id']}": said for said in resources}
-    said = changed(good) + other_gender(others) + unheard_of(others)
-    twin = good["101-010-v5-k"]
-    clash = good["101-010-v5-na"] | {
-        "valueQuantity": good["101-010-v5-na"]["valueQuantity"] | {"value": number("151")}
-    }
-    return [encode(each) for each in (*said, twin, clash)] + [encode(twin)[:200]]
+    said = changed(trial, good) + other_gender(trial, others) + unheard_of(trial, others)
+    twin, source = good[trial.bad["twin"]], good[trial.bad["clash"]]
+    clash = source | {"valueQuantity": source["valueQuantity"] | {"value": number("151")}}
+    return [*said, twin, clash], len(said)

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - one test a line reads as a table
-"""The tests that the sample trial's laboratories do: codes, units, ranges, and how lupus moves them.
+"""The tests that the sample trials' laboratories do: codes, units, ranges, and how lupus moves them.
 
 LOINC codes are from LOINC (https://loinc.org), copyright Regenstrief Institute, Inc. and the LOINC Committee, free of
 charge under the licence at https://loinc.org/license.
@@ -7,7 +7,7 @@ charge under the licence at https://loinc.org/license.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +189,79 @@ PANEL_CODES = {
     "UA": ("24356-8", "Urinalysis, complete"),
 }
 RESEARCH_PANELS = frozenset({"CYTOKINES", "SUBSETS"})
+
+SI = {
+    "ALB": ("1751-7", "g/L", 10.0, 0),
+    "BUN": ("14937-7", "mmol/L", 0.357, 1),
+    "CREA": ("14682-9", "umol/L", 88.4, 0),
+    "GLU": ("14749-6", "mmol/L", 0.0555, 1),
+    "URIC": ("14933-6", "umol/L", 59.48, 0),
+    "CA": ("2000-8", "mmol/L", 0.2495, 2),
+    "PHOS": ("14879-1", "mmol/L", 0.3229, 2),
+    "TP": ("2885-2", "g/L", 10.0, 0),
+    "TBIL": ("14631-6", "umol/L", 17.1, 1),
+    "HGB": ("718-7", "g/L", 10.0, 0),
+    "C3": ("4485-9", "g/L", 0.01, 2),
+    "C4": ("4498-2", "g/L", 0.01, 2),
+    "IGG": ("2465-3", "g/L", 0.01, 1),
+}
+"""Local code -> LOINC code, UCUM unit and decimal places in SI, and the factor to them."""
+
+
+def in_si(test: Measured | Reported) -> Measured | Reported:
+    """Return a test as a laboratory does it that reports in SI units.
+
+    Example:
+        >>> creatinine = next(test for test in CHEMISTRY if test.local == "CREA")
+        >>> in_si(creatinine).unit, in_si(creatinine).high
+        ('umol/L', '97')
+    """
+    if test.local not in SI or isinstance(test, Reported):
+        return test
+    loinc, unit, factor, places = SI[test.local]
+
+    def told(limit: str) -> str:
+        return f"{float(limit) * factor:.{places}f}" if limit else ""
+
+    return replace(
+        test,
+        loinc=loinc,
+        unit=unit,
+        ucum=unit,
+        low=told(test.low),
+        high=told(test.high),
+        floor=told(test.floor),
+        places=places,
+        centre=test.centre * factor,
+    )
+
+
+REFLEX = {
+    "HBVDNA": Measured(
+        "SEROLOGY",
+        "42595-9",
+        "HBVDNA",
+        "Hepatitis B virus DNA",
+        "[IU]/mL",
+        "[IU]/mL",
+        "",
+        "",
+        0,
+        "SERUM",
+        floor="10",
+    ),
+    "HCVRNA": Measured(
+        "SEROLOGY",
+        "11011-4",
+        "HCVRNA",
+        "Hepatitis C virus RNA",
+        "[IU]/mL",
+        "[IU]/mL",
+        "",
+        "",
+        0,
+        "SERUM",
+        floor="15",
+    ),
+}
+"""The nucleic acid tests that a reactive screening test sets off."""

@@ -7,7 +7,7 @@ drawn again is a new Specimen; a reflex test is a further Observation; older res
 
 from __future__ import annotations
 
-from trialbridge.samples.catalogue import TITRES, Measured, Reported
+from trialbridge.samples.catalogue import REFLEX, TITRES, Measured, Reported
 from trialbridge.samples.laboratory import (
     Sample,
     interpretation,
@@ -15,78 +15,13 @@ from trialbridge.samples.laboratory import (
     observation,
     replaced,
 )
-from trialbridge.samples.participants import Attendance
 from trialbridge.samples.resources import HL7, Json, coding, concept, later, reference
+from trialbridge.samples.trial import Attendance, Feed
 
-# results that the course of a participant demands: id, number
-FORCED_NUMBERS = {"S-009-scr-crea": "2.94", "S-009-scr-egfr": "24"}
-FORCED_WORDS = {
-    "S-004-scr-hcvab": "REACTIVE",
-    "101-005-scr-hbcab": "REACTIVE",
-    "101-002-scr-ana": "1:640",
-    "101-005-scr-ana": "1:1280",
-}
-# id: status of the first version, its number ("" for the same), status of the second, remark
-REVISED = {
-    "101-002-v5-k": ("final", "6.8", "corrected", "First value came from a haemolysed tube."),
-    "101-006-v6-crea": ("final", "", "amended", "Method comment added; value unchanged."),
-    "101-001-v6-c3": ("preliminary", "", "final", ""),
-    "101-010-v10-upcr": ("final", "1310", "corrected", "Transcription error in the first report."),
-    "101-003-v5-glu": ("final", "", "entered-in-error", "Sample of another person."),
-}
-ABSENT = {
-    "101-009-v11-up24": ("not-performed", "Collection was incomplete."),
-    "101-004-et-hcgu": ("asked-declined", ""),
-    "101-001-v4-temp": ("not-performed", ""),
-    "101-006-v7-bm-et1-u": ("error", "Assay run failed."),
-    "101-008-v6-ldh": ("error", "Haemolysed."),
-}
-CLUMPED = "101-005-v4-plt"
-HAEMOLYSED = "101-008-v6-serum"
-REFLEX = {
-    "101-005-scr-hbcab": (
-        Measured(
-            "SEROLOGY",
-            "42595-9",
-            "HBVDNA",
-            "Hepatitis B virus DNA",
-            "[IU]/mL",
-            "[IU]/mL",
-            "",
-            "",
-            0,
-            "SERUM",
-            floor="10",
-        ),
-        1.0,
-    ),
-    "S-004-scr-hcvab": (
-        Measured(
-            "SEROLOGY",
-            "11011-4",
-            "HCVRNA",
-            "Hepatitis C virus RNA",
-            "[IU]/mL",
-            "[IU]/mL",
-            "",
-            "",
-            0,
-            "SERUM",
-            floor="15",
-        ),
-        184000.0,
-    ),
-}
 ANA = Reported("HISTORY", "5048-4", "ANA", "Antinuclear antibody titre", "SERUM", TITRES, expected="<1:40")
 DSDNA = Measured(
     "HISTORY", "5130-0", "DSDNA", "Anti-dsDNA antibody", "[IU]/mL", "[IU]/mL", "", "10", 0, "SERUM"
 )
-# key of the screening visit: when the older result was, as far as it is known, and what it was
-HISTORY = {
-    "101-001-scr": ("2024-11", "1:320"),
-    "101-003-scr": ("2025-01-14", "1:1280"),
-    "101-007-scr": ("2025", ""),
-}
 
 
 def _version(said: Json, version: int, minutes: int) -> Json:
@@ -101,18 +36,18 @@ def _note(text: str) -> Json:
     return {"note": [{"text": text}]} if text else {}
 
 
-def revisions(said: Json) -> list[Json]:
+def revisions(said: Json, feed: Feed) -> list[Json]:
     """Return every version of one Observation, the oldest first."""
     ident = said["id"]
-    if ident in REVISED:
-        first, value, then, remark = REVISED[ident]
+    if ident in feed.revised:
+        first, value, then, remark = feed.revised[ident]
         old = said | {"status": first}
         return [
             flagged(replaced(old, value), "H") if value else old,
             _version(said, 2, 1500) | {"status": then} | _note(remark),
         ]
-    if ident in ABSENT:
-        reason, remark = ABSENT[ident]
+    if ident in feed.absent:
+        reason, remark = feed.absent[ident]
         return [absent(said, reason) | _note(remark)]
     return [said]
 
@@ -128,14 +63,14 @@ def flagged(said: Json, flag: str) -> Json:
     return said | {"interpretation": [concept("", coding(f"{HL7}/v3-ObservationInterpretation", flag))]}
 
 
-def forced(said: Json) -> Json:
+def forced(said: Json, feed: Feed) -> Json:
     """Return `said` with the result that the participant's course demands, where there is one."""
     ident = said["id"]
-    if ident in FORCED_NUMBERS:
-        flag = "H" if ident.endswith("crea") else "L"
-        return flagged(replaced(said, FORCED_NUMBERS[ident]), flag)
-    if ident in FORCED_WORDS:
-        word = FORCED_WORDS[ident]
+    if ident in feed.numbers:
+        value, flag = feed.numbers[ident]
+        return flagged(replaced(said, value), flag)
+    if ident in feed.words:
+        word = feed.words[ident]
         return said | (
             {"valueString": word} if "valueString" in said else {"valueCodeableConcept": concept(word)}
         )
@@ -168,20 +103,21 @@ def drawn_again(said: Json, samples: list[Json]) -> tuple[list[Json], list[Json]
 
 def reflex(came: Attendance, said: Json) -> list[Json]:
     """Return the nucleic acid test that a reactive screening test sets off."""
-    if said["id"] not in REFLEX:
+    if said["id"] not in came.trial.feed.reflex:
         return []
-    test, value = REFLEX[said["id"]]
+    local, value = came.trial.feed.reflex[said["id"]]
+    test = REFLEX[local]
     sample = Sample(said["specimen"]["reference"].partition("/")[2], said["effectiveDateTime"])
     return [observation(came, test, sample) | measured_value(test, value)]
 
 
 def history(came: Attendance, sample: str) -> list[Json]:
     """Return the result of an earlier test that qualified the participant; its date may be partial."""
-    if came.key not in HISTORY:
+    if came.key not in came.trial.feed.history:
         return []
-    when, titre = HISTORY[came.key]
+    when, titre = came.trial.feed.history[came.key]
     test = ANA if titre else DSDNA
-    head = observation(came, test, Sample(sample, f"{came.on.isoformat()}T09:00:00-04:00"))
+    head = observation(came, test, Sample(sample, came.at(540)))
     kept = {key: value for key, value in head.items() if key not in {"specimen", "encounter", "issued"}}
     result = {"valueString": titre} if titre else measured_value(DSDNA, 88.0) | interpretation(DSDNA, 88.0)
     return [
@@ -197,19 +133,20 @@ def reported(
     """Return the Specimens and all versions of all Observations of one visit."""
     said: list[Json] = []
     more: list[Json] = []
+    feed = came.trial.feed
     for each in observations:
-        current = forced(each)
-        if current["id"] == CLUMPED:
+        current = forced(each, feed)
+        if current["id"] == feed.clumped:
             found, more = drawn_again(current, samples)
             said += found
         else:
-            said += revisions(current)
+            said += revisions(current, feed)
         said += reflex(came, current)
     said += history(came, samples[0]["id"])
-    return [_condition(each) for each in samples] + more, said
+    return [_condition(each, feed) for each in samples] + more, said
 
 
-def _condition(said: Json) -> Json:
-    if said["id"] != HAEMOLYSED:
+def _condition(said: Json, feed: Feed) -> Json:
+    if said["id"] != feed.haemolysed:
         return said
     return said | {"status": "unsatisfactory", "condition": [concept("", coding(f"{HL7}/v2-0493", "HEM"))]}

@@ -6,18 +6,18 @@ Its wording is ours, so it may be printed in full.
 from __future__ import annotations
 
 from trialbridge.samples.laboratory import normal
-from trialbridge.samples.participants import Attendance, stream
+from trialbridge.samples.participants import stream
 from trialbridge.samples.questionnaires import response_head
 from trialbridge.samples.resources import (
     SPONSOR,
     Json,
     coding,
-    new_york,
     number,
     quantity,
     reference,
     resource,
 )
+from trialbridge.samples.trial import Attendance, Trial
 
 NAME, VERSION = "participant-diary", "1.0"
 TEST_CODES = f"{SPONSOR}/test-codes"
@@ -60,7 +60,7 @@ def _question(link: str, kind: str, wording: str) -> Json:
     return said
 
 
-def diary_questionnaire() -> Json:
+def diary_questionnaire(trial: Trial) -> Json:
     """Return the Questionnaire resource of the diary; days are asked under each symptom."""
     groups = []
     for link, title, questions in GROUPS:
@@ -68,7 +68,7 @@ def diary_questionnaire() -> Json:
         if link == "DIARY-C":
             items[0]["item"] = [items.pop(1)]
         groups.append({"linkId": link, "text": title, "type": "group", "item": items})
-    said = resource("Questionnaire", NAME, "2025-01-15T09:00:00-05:00")
+    said = resource("Questionnaire", NAME, trial.set_up)
     said |= {"url": f"{SPONSOR}/Questionnaire/{NAME}", "version": VERSION, "title": "PARTICIPANT DIARY"}
     return said | {"status": "active", "subjectType": ["Patient"], "item": groups}
 
@@ -106,7 +106,7 @@ def diary(came: Attendance, seed: int) -> Json:
         ]
         items.append({"linkId": link, "text": title, "item": answered})
     head = response_head(
-        came, "diary", f"{SPONSOR}/Questionnaire/{NAME}|{VERSION}", new_york(came.on, came.arrival - 10)
+        came, "diary", f"{SPONSOR}/Questionnaire/{NAME}|{VERSION}", came.at(came.arrival - 10)
     )
     return head | {"item": [item for item in items if item["item"]]}
 
@@ -125,10 +125,10 @@ def _worst(came: Attendance, day: str) -> dict[str, list[Json]]:
         "url": f"{SPONSOR}/photographs/{came.key}",
     }
     return {
-        "DIARY09": [{"valueDateTime": new_york(came.on, -3000)}],
+        "DIARY09": [{"valueDateTime": came.at(-3000)}],
         "DIARY10": [{"valueString": words}],
         "DIARY11": [{"valueString": "My sister"}],
         "DIARY12": [{"valueUri": "https://lupus.example.org/rash"}],
         "DIARY13": [{"valueAttachment": photograph | {"creation": f"{day}T09:12:00-04:00"}}],
-        "DIARY14": [{"valueReference": reference("Practitioner", "investigator-1")}],
+        "DIARY14": [{"valueReference": reference("Practitioner", f"investigator-{came.participant.site}")}],
     }

@@ -1,10 +1,11 @@
-"""Return the study product, its administrations, and two doses of prednisone that were given beside it."""
+"""Return the study products, their administrations, and doses of other medicines that a ward gave."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 
-from trialbridge.samples.participants import Participant
+from trialbridge.samples.medication import MEDICINES
+from trialbridge.samples.participants import stream
 from trialbridge.samples.resources import (
     CORE_EXTENSION,
     NCIT,
@@ -16,88 +17,114 @@ from trialbridge.samples.resources import (
     concept,
     extension,
     later,
-    new_york,
+    local,
     quantity,
     reference,
     resource,
 )
+from trialbridge.samples.trial import Participant, Product, Regimen, Trial
 
-PRODUCT = concept("UC-MSC", coding(f"{SPONSOR}/products", "UC-MSC", "Umbilical cord mesenchymal stem cells"))
-LOTS = {"uc-msc-lot-a": "UCM-2501-A", "uc-msc-lot-b": "UCM-2504-B"}
-BACKGROUND = {
-    "prednisone": concept("Prednisone", coding(RXNORM, "8640")),
-    "mycophenolate": concept("Mycophenolate mofetil", coding(RXNORM, "68149")),
-}
-POSTPONED = "101-008"
+POSTPONED = {"101-008": (0, "Body temperature above 38 Cel on the planned day; postponed by three days")}
+OMITTED = {"301-003": (5, "Injection omitted: participant was travelling")}
+"""Subject -> the dose (counted from 0) that was not given as planned, and why."""
 WARD_DOSES = {"101-002": 2, "101-009": 131}
-STUDY_LINK = extension(
-    f"{CORE_EXTENSION}/workflow-researchStudy", valueReference=reference("ResearchStudy", "lkb-sle-101")
-)
 
 
-def medications() -> list[Json]:
-    """Return the Medication resources: the product in two lots, and two background medicines."""
+def product_code(product: Product) -> Json:
+    """Return the code of a study product."""
+    return concept(
+        product.name, coding(f"{SPONSOR}/products", product.name.upper().replace(" ", "-"), product.title)
+    )
+
+
+def medications(trial: Trial) -> list[Json]:
+    """Return the Medication resources: the products in their lots, and the background medicines."""
     said = []
-    for ident, lot in LOTS.items():
-        head = resource("Medication", ident, "2025-01-20T09:00:00-05:00")
-        form = concept("INJECTION, SUSPENSION", coding(NCIT, "C42995"))
-        batch = {"lotNumber": lot, "expirationDate": "2026-06-30"}
-        said.append(head | {"code": PRODUCT, "status": "active", "form": form, "batch": batch})
-    for ident, code in BACKGROUND.items():
-        head = resource("Medication", ident, "2025-01-20T09:00:00-05:00")
-        said.append(head | {"code": code, "status": "active"})
+    at = later(trial.set_up, 7200)
+    for product in trial.products:
+        form = concept(product.form[0], coding(NCIT, product.form[1]))
+        for letter, lot in zip("abcdefgh", product.lots, strict=False):
+            head = resource("Medication", f"{product.ident}-lot-{letter}", at)
+            batch = {"lotNumber": lot, "expirationDate": f"{int(trial.period[1][:4]) + 1}-06-30"}
+            said.append(
+                head | {"code": product_code(product), "status": "active", "form": form, "batch": batch}
+            )
+    for ident, (name, rxnorm) in MEDICINES.items():
+        head = resource("Medication", ident, at)
+        said.append(head | {"code": concept(name, coding(RXNORM, rxnorm)), "status": "active"})
     return said
 
 
-def lot_of(person: Participant) -> str:
-    """Return the id of the Medication that `person` received."""
-    return "uc-msc-lot-a" if person.subject <= "101-005" else "uc-msc-lot-b"
+def lot_of(trial: Trial, person: Participant) -> str:
+    """Return the id of the Medication that `person` received: the first lots come first."""
+    product = trial.arms[person.arm].regimen.product
+    enrolled = [one.key for one in trial.participants if one.dose]
+    at = enrolled.index(person.key) * len(product.lots) // len(enrolled)
+    return f"{product.ident}-lot-{'abcdefgh'[at]}"
 
 
-def administration(person: Participant, ident: str, at: str) -> Json:
+def administration(trial: Trial, person: Participant, ident: str, at: str) -> Json:
     """Return a MedicationAdministration of the study product, without its status and time."""
-    said = resource("MedicationAdministration", ident, later(at, 60))
+    study = reference("ResearchStudy", trial.ident)
     return {
-        **said,
-        "extension": [STUDY_LINK],
-        "medicationReference": reference("Medication", lot_of(person)),
+        **resource("MedicationAdministration", ident, later(at, 60)),
+        "extension": [extension(f"{CORE_EXTENSION}/workflow-researchStudy", valueReference=study)],
+        "medicationReference": reference("Medication", lot_of(trial, person)),
         "subject": reference("Patient", person.key),
-        "context": reference("Encounter", f"{person.key}-v1"),
-        "performer": [{"actor": reference("Practitioner", "investigator-1")}],
+        "performer": [{"actor": reference("Practitioner", f"investigator-{person.site}")}],
     }
 
 
-def dose(person: Participant, given: date) -> Json:
-    """Return the one subcutaneous dose that `person` received."""
-    at = new_york(given, 660)
-    said = administration(person, f"{person.key}-dose", at)
-    said |= {"status": "completed", "effectivePeriod": {"start": at, "end": later(at, 10)}}
-    return said | {
-        "dosage": {
-            "text": "100 million cells in 4 mL, subcutaneous, abdomen",
-            "site": concept("ABDOMEN", coding(SNOMED, "818983003")),
-            "route": concept("SUBCUTANEOUS", coding(SNOMED, "34206005"), coding(NCIT, "C38299")),
-            "dose": quantity("100", "10^6 cells", "10*6{cells}"),
-        }
-    }
+def dosage(regimen: Regimen, weight: float) -> Json:
+    """Return how one dose was given: of a dose per kilogram, so much as the weight asks for."""
+    amount = regimen.amount * (weight if regimen.per_kg else 1)
+    said: Json = {"text": regimen.text.format(amount=f"{regimen.amount:g}", weight=f"{weight:.1f}")}
+    if regimen.site:
+        said["site"] = concept(regimen.site[0], coding(SNOMED, regimen.site[1]))
+    words, snomed, ncit = regimen.route
+    said["route"] = concept(words, coding(SNOMED, snomed), coding(NCIT, ncit))
+    return said | {"dose": quantity(f"{amount:.6g}", *regimen.unit)}
 
 
-def not_done(person: Participant, planned: date) -> Json:
-    """Return the dose that was planned and not given."""
-    at = new_york(planned, 660)
-    said = administration(person, f"{person.key}-dose-not-done", at)
-    said.pop("context")
-    reason = concept("Body temperature above 38 Cel on the planned day; postponed by three days")
-    return said | {"status": "not-done", "statusReason": [reason], "effectiveDateTime": at}
+def doses(trial: Trial, person: Participant, weight: float, seed: int) -> list[Json]:
+    """Return the doses that `person` received, and those that were planned and not given."""
+    assert person.dose is not None  # noqa: S101 -- only who was dosed is asked for
+    regimen, rng = trial.arms[person.arm].regimen, stream(seed, person.key, "doses")
+    last = min(day for day in (person.leaves, person.dies, 9999) if day is not None)
+    said = []
+    for nth, day in enumerate(regimen.days):
+        tail = f"-{nth + 1}" if len(regimen.days) > 1 else ""
+        at = local(person.dose + timedelta(day), 660 + int(20 * rng.random()), trial.site(person).zone)
+        if person.subject in OMITTED and OMITTED[person.subject][0] == nth:
+            said.append(not_done(trial, person, f"{person.key}-dose{tail}", at, OMITTED[person.subject][1]))
+        elif day <= last:
+            given = administration(trial, person, f"{person.key}-dose{tail}", at)
+            given |= {
+                "status": "completed",
+                "effectivePeriod": {"start": at, "end": later(at, regimen.minutes)},
+            }
+            given |= {"dosage": dosage(regimen, weight)}
+            visit = next(one.code for one in trial.visits if one.day == 0)
+            if day == 0:
+                given["context"] = reference("Encounter", f"{person.key}-{visit.lower()}")
+            said.append(given)
+    return said
 
 
-def ward_dose(person: Participant, given: date) -> Json:
+def not_done(trial: Trial, person: Participant, ident: str, at: str, why: str) -> Json:
+    """Return a dose that was planned and not given."""
+    said = administration(trial, person, ident, at)
+    return said | {"status": "not-done", "statusReason": [concept(why)], "effectiveDateTime": at}
+
+
+def ward_dose(trial: Trial, person: Participant, days: int) -> Json:
     """Return a dose of prednisone that is no study product."""
-    at = new_york(given, 510)
+    assert person.dose is not None  # noqa: S101 -- only who was dosed is asked for
+    at = local(person.dose + timedelta(days), 510, trial.site(person).zone)
     said = resource("MedicationAdministration", f"{person.key}-prednisone", later(at, 15))
     return said | {
         "status": "completed",
-        "medicationCodeableConcept": BACKGROUND["prednisone"],
+        "medicationCodeableConcept": concept("Prednisone", coding(RXNORM, MEDICINES["prednisone"][1])),
         "subject": reference("Patient", person.key),
         "effectiveDateTime": at,
         "reasonCode": [concept("Background therapy of lupus")],
@@ -108,13 +135,15 @@ def ward_dose(person: Participant, given: date) -> Json:
     }
 
 
-def administrations(person: Participant) -> list[Json]:
-    """Return the MedicationAdministrations of one participant."""
+def administrations(trial: Trial, person: Participant, weight: float, seed: int) -> list[Json]:
+    """Return the MedicationAdministrations of one participant who weighs so many kilograms at baseline."""
     if person.dose is None:
         return []
-    said = [dose(person, person.dose)]
-    if person.subject == POSTPONED:
-        said.insert(0, not_done(person, person.dose - timedelta(3)))
+    said = doses(trial, person, weight, seed)
+    if person.subject in POSTPONED:
+        days, why = POSTPONED[person.subject]
+        at = local(person.dose - timedelta(3), 660, trial.site(person).zone)
+        said.insert(days, not_done(trial, person, f"{person.key}-dose-not-done", at, why))
     if person.subject in WARD_DOSES:
-        said.append(ward_dose(person, person.dose + timedelta(WARD_DOSES[person.subject])))
+        said.append(ward_dose(trial, person, WARD_DOSES[person.subject]))
     return said

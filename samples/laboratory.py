@@ -1,4 +1,4 @@
-"""Return the laboratory of the sample trial: what is measured, in which specimen, and what comes out.
+"""Return the laboratory of a sample trial: what is measured, in which specimen, and what comes out.
 
 LOINC codes where a code for exactly this test is known; the research laboratory reports the rest under codes
 of its own, which ``study.toml`` maps. The values are invented; the reference ranges are those of adults.
@@ -11,8 +11,15 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from trialbridge.samples.catalogue import PANEL_CODES, PANELS, RESEARCH_PANELS, Measured, Reported
-from trialbridge.samples.participants import Attendance, Participant, stream
+from trialbridge.samples.catalogue import (
+    PANEL_CODES,
+    PANELS,
+    RESEARCH_PANELS,
+    Measured,
+    Reported,
+    in_si,
+)
+from trialbridge.samples.participants import stream
 from trialbridge.samples.resources import (
     BIOMARKER_LAB,
     HL7,
@@ -25,12 +32,12 @@ from trialbridge.samples.resources import (
     identifier,
     in_utc,
     later,
-    new_york,
     number,
     quantity,
     reference,
     resource,
 )
+from trialbridge.samples.trial import Attendance, Participant
 
 # specimen: SNOMED type, its name, minutes after arrival, whether fasting is recorded
 SPECIMENS = {
@@ -72,7 +79,12 @@ def normal(rng: random.Random) -> float:
 def level(test: Measured, came: Attendance, own: float, rng: random.Random) -> float:
     """Return the true value of `test` on that day: the person's own level, moved by disease activity."""
     moved = 1 + test.effect * came.participant.activity(came.day)
-    return float(test.centre * moved * math.exp(test.spread * (0.7 * own + 0.5 * normal(rng))))
+    return float(
+        test.centre
+        * came.trial.centres.get(test.local, 1.0)
+        * moved
+        * math.exp(test.spread * (0.7 * own + 0.5 * normal(rng)))
+    )
 
 
 def measured_value(test: Measured, value: float) -> Json:
@@ -85,7 +97,8 @@ def measured_value(test: Measured, value: float) -> Json:
 def interpretation(test: Measured, value: float) -> Json:
     """Return the laboratory's flag beside its reference range."""
     low, high = (float(limit) if limit else None for limit in (test.low, test.high))
-    shown = float(f"{value:.{test.places}f}")  # the flag goes with what is printed
+    printed = max(value, float(test.floor or 0))  # the flag goes with what is printed
+    shown = float(f"{printed:.{test.places}f}")
     flag = "N"
     if low is not None and shown < low:
         flag = "LL" if shown < 0.6 * low else "L"
@@ -149,8 +162,8 @@ def observation(came: Attendance, test: Measured | Reported, sample: Sample) -> 
 def specimen(came: Attendance, kind: str) -> tuple[Sample, Json]:
     """Return one specimen of that visit, and its resource."""
     code, name, minutes, fasting = SPECIMENS[kind]
-    at = new_york(came.on, came.arrival + minutes)
-    until = new_york(came.on, came.arrival) if minutes < 0 else ""
+    at = came.at(came.arrival + minutes)
+    until = came.at(came.arrival) if minutes < 0 else ""
     ident = f"{came.key}-{kind.lower()}"
     said = resource("Specimen", ident, later(until or at, 30))
     when: Json = {"collectedPeriod": {"start": at, "end": until}} if until else {"collectedDateTime": at}
@@ -163,7 +176,8 @@ def specimen(came: Attendance, kind: str) -> tuple[Sample, Json]:
         "type": concept(name, coding(SNOMED, code)),
         "subject": reference("Patient", came.participant.key),
         "receivedTime": later(until or at, 30),
-        "collection": {"collector": reference("Practitioner", "nurse-1")} | when,
+        "collection": {"collector": reference("Practitioner", f"investigator-{came.participant.site}")}
+        | when,
     }
     return Sample(ident, at, until), said
 
@@ -224,7 +238,7 @@ def wanted(came: Attendance) -> Iterator[str]:
     person = came.participant
     if person.fertile:
         yield "PREGNANCYSERUM" if came.visit.code == "SCR" else "PREGNANCYURINE"
-    if came.visit.code == "SCR" and person.screening in {"S-002", "S-006"}:
+    if came.visit.code == "SCR" and f"{came.key}-ana" in came.trial.feed.words:
         yield "ANASCREENING"  # only where no positive test of the last six months is on record
 
 
@@ -241,12 +255,13 @@ def results(came: Attendance, seed: int) -> tuple[list[Json], list[Json]]:
     said: list[Json] = []
     for name in wanted(came):
         members = []
-        for test in PANELS.get(name, ()):
+        for listed in PANELS.get(name, ()):
+            test = in_si(listed) if came.trial.si else listed
             sample = samples.setdefault(test.specimen, specimen(came, test.specimen))[0]
             found, value = result(came, test, own(test.local), rng)
             members.append(observation(came, test, sample) | found)
             if test.local == "CREA":
-                members.append(filtration(came, members[-1], value))
+                members.append(filtration(came, members[-1], value / (88.4 if came.trial.si else 1)))
         if name in PANEL_CODES:
             said.append(panel(came, name, members))
         said += members

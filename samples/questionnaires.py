@@ -1,7 +1,7 @@
-"""Return the questionnaires of the sample trial and what the participants answered.
+"""Return the questionnaires of a sample trial and what the participants answered.
 
 Codes are facts of the controlled terminology; every item text and every answer text is ours (``Item 3``,
-``Answer 2``), never an instrument's own wording. Scores are invented: no instrument's algorithm is used.
+``Answer 2``), never an instrument's own wording. Scores are invented, but for those that are a plain sum.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from trialbridge.samples.laboratory import normal
-from trialbridge.samples.participants import Attendance, stream
+from trialbridge.samples.participants import stream
 from trialbridge.samples.resources import (
     CORE_EXTENSION,
     HL7,
@@ -21,12 +21,12 @@ from trialbridge.samples.resources import (
     concept,
     extension,
     later,
-    new_york,
     number,
     quantity,
     reference,
     resource,
 )
+from trialbridge.samples.trial import Attendance, Trial
 
 ORDINAL = f"{CORE_EXTENSION}/ordinalValue"
 ABSENT = f"{CORE_EXTENSION}/data-absent-reason"
@@ -44,7 +44,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One questionnaire: canonical name, title, items, and the scores that are reported beside it."""
+    """One questionnaire: canonical name, title, items, and the scores that are reported beside it.
+
+    Attributes:
+        rarely: Whether it is left out at the visits in between.
+        least: The number of the first answer.
+        times: Factor of the sum of all answers that is its only score; 0 where scores are made otherwise.
+    """
 
     name: str
     version: str
@@ -52,6 +58,8 @@ class Instrument:
     items: tuple[Item, ...]
     scores: tuple[tuple[str, str, str], ...] = ()
     rarely: bool = False
+    least: int = 1
+    times: float = 0
 
 
 def _sf36_items() -> tuple[Item, ...]:
@@ -104,7 +112,17 @@ INSTRUMENTS = (
     Instrument(
         "lupuspro", "1.8", "LUPUSPRO", _sponsor_items("LPRO", 12, 5), (("LPROTOT", "", "Total"),), rarely=True
     ),
-    Instrument("lit", "1.0", "LIT", _sponsor_items("LITQ", 8, 5), (("LITTOT", "", "Total"),), rarely=True),
+    Instrument(
+        "lit",
+        "1.0",
+        "LIT",
+        _sponsor_items("LITQ", 10, 5),
+        (("LITTOT", "", "Total"),),
+        rarely=True,
+        least=0,
+        times=2.5,
+    ),
+    Instrument("patient-global", "1.0", "PATIENT GLOBAL ASSESSMENT", _sponsor_items("PTGA", 1, 11), least=0),
 )
 
 
@@ -113,14 +131,14 @@ def canonical(instrument: Instrument) -> str:
     return f"{SPONSOR}/Questionnaire/{instrument.name}|{instrument.version}"
 
 
-def _answer(at: int) -> Json:
+def _answer(at: int, least: int) -> Json:
     said = coding(f"{SPONSOR}/answers", str(at), f"Answer {at}")
-    return {"extension": [extension(ORDINAL, valueDecimal=number(str(at)))], **said}
+    return {"extension": [extension(ORDINAL, valueDecimal=number(str(at - 1 + least)))], **said}
 
 
-def _question(item: Item, at: int) -> Json:
+def _question(item: Item, at: int, least: int) -> Json:
     system, code = (NCIT, item.ncit) if item.ncit else (f"{SPONSOR}/test-codes", item.test)
-    options = [{"valueCoding": _answer(option)} for option in range(1, item.answers + 1)]
+    options = [{"valueCoding": _answer(option, least)} for option in range(1, item.answers + 1)]
     said: Json = {"linkId": item.test, "code": [coding(system, code)], "text": f"Item {at}"}
     return said | {"type": "choice", "answerOption": options}
 
@@ -139,10 +157,12 @@ def nested(instrument: Instrument, told: dict[str, Json]) -> list[Json]:
     return said
 
 
-def questionnaire(instrument: Instrument) -> Json:
+def questionnaire(instrument: Instrument, trial: Trial) -> Json:
     """Return the Questionnaire resource of `instrument`."""
-    questions = {item.test: _question(item, at) for at, item in enumerate(instrument.items, 1)}
-    said = resource("Questionnaire", instrument.name, "2025-01-15T09:00:00-05:00")
+    questions = {
+        item.test: _question(item, at, instrument.least) for at, item in enumerate(instrument.items, 1)
+    }
+    said = resource("Questionnaire", instrument.name, trial.set_up)
     groups = [
         item | ({"type": "group"} if "type" not in item else {}) for item in nested(instrument, questions)
     ]
@@ -156,14 +176,14 @@ def questionnaire(instrument: Instrument) -> Json:
     }
 
 
-def _reply(item: Item, at: int, came: Attendance, rng: random.Random) -> Json:
+def _reply(item: Item, at: int, came: Attendance, least: int, rng: random.Random) -> Json:
     said: Json = {"linkId": item.test, "text": f"Item {at}"}
     if rng.random() < 0.008:
         reason = extension(ABSENT, valueCode="asked-declined")
         return {"extension": [reason], **said}
     place = came.participant.activity(came.day) + 0.22 * normal(rng)
     chosen = max(1, min(item.answers, round(1 + place * (item.answers - 1))))
-    return said | {"answer": [{"valueCoding": _answer(chosen)}]}
+    return said | {"answer": [{"valueCoding": _answer(chosen, least)}]}
 
 
 def response_head(came: Attendance, name: str, source: str, at: str) -> Json:
@@ -181,16 +201,37 @@ def response_head(came: Attendance, name: str, source: str, at: str) -> Json:
 
 def response(came: Attendance, instrument: Instrument, at: str, rng: random.Random) -> Json:
     """Return what the participant answered to `instrument`."""
-    told = {item.test: _reply(item, place, came, rng) for place, item in enumerate(instrument.items, 1)}
+    told = {
+        item.test: _reply(item, place, came, instrument.least, rng)
+        for place, item in enumerate(instrument.items, 1)
+    }
     head = response_head(came, instrument.name, canonical(instrument), at)
     return head | {"item": nested(instrument, told)}
+
+
+def _sum(answered: Json) -> int | None:
+    """Return the sum of the answers of a questionnaire without groups; ``None`` where one is missing."""
+    answers = [item["answer"][0]["valueCoding"] for item in answered["item"] if "answer" in item]
+    if len(answers) < len(answered["item"]):
+        return None
+    return sum(int(bytes(one["extension"][0]["valueDecimal"])) for one in answers)
+
+
+def _score(came: Attendance, instrument: Instrument, answered: Json, rng: random.Random) -> float | None:
+    """Return a score: made of the answers where the instrument's own rule is a sum, else an invented one."""
+    if instrument.times:
+        total = _sum(answered)
+        return None if total is None else total * instrument.times
+    return 50 + 25 * (came.participant.activity(came.day) - 0.3) + 4 * normal(rng)
 
 
 def scores(came: Attendance, instrument: Instrument, answered: Json, rng: random.Random) -> list[Json]:
     """Return the scores that the site's system reports beside the answers, derived from them."""
     said = []
     for test, ncit, name in instrument.scores:
-        value = 50 + 25 * (came.participant.activity(came.day) - 0.3) + 4 * normal(rng)
+        value = _score(came, instrument, answered, rng)
+        if value is None:
+            continue
         system, code = (NCIT, ncit) if ncit else (f"{SPONSOR}/test-codes", test)
         score = resource("Observation", f"{came.key}-{test.lower()}", later(answered["authored"], 12))
         score |= {
@@ -212,9 +253,10 @@ def reported_outcomes(came: Attendance, seed: int) -> tuple[list[Json], list[Jso
     rng = stream(seed, came.key, "questionnaires")
     responses, derived = [], []
     for at, instrument in enumerate(INSTRUMENTS):
-        if instrument.rarely and came.visit.code in {"V5", "V6"}:
+        between = instrument.rarely and came.visit.code in {"V5", "V6"}
+        if between or instrument.name not in came.trial.instruments:
             continue
-        answered = response(came, instrument, new_york(came.on, came.arrival - 30 + 3 * at), rng)
+        answered = response(came, instrument, came.at(came.arrival - 30 + 3 * at), rng)
         responses.append(answered)
         derived += scores(came, instrument, answered, rng)
     return responses, derived

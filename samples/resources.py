@@ -5,6 +5,7 @@ Numbers are given as text and written as they stand, so that ``72.50`` keeps its
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -26,24 +27,40 @@ BIOMARKER_LAB = "https://biomarker-lab.example.org"
 
 SYNTHETIC = {"system": f"{HL7}/v3-ActReason", "code": "HTEST", "display": "test health data"}
 
-# Daylight saving time in New York over the sample's years: a time zone database may be absent or differ.
-SUMMERS = (
-    (date(2024, 3, 10), date(2024, 11, 3)),
-    (date(2025, 3, 9), date(2025, 11, 2)),
-    (date(2026, 3, 8), date(2026, 11, 1)),
-)
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A time zone: its hours from UTC in winter, and whether it has summer time as in the United States.
+
+    A time zone database may be absent or differ.
+    """
+
+    hours: int
+    summer: bool = True
 
 
-def new_york(day: date, minutes: int) -> str:
-    """Return the instant `minutes` after midnight of `day` in New York, with its offset.
+EASTERN, CENTRAL, PACIFIC = Zone(-5), Zone(-6), Zone(-8)
+CHINA = Zone(8, summer=False)
+
+
+def _sunday(year: int, month: int, day: int) -> date:
+    """Return the first Sunday that is not before a day."""
+    first = date(year, month, day)
+    return first + timedelta(6 - first.weekday())
+
+
+def local(day: date, minutes: int, zone: Zone) -> str:
+    """Return the instant `minutes` after midnight of `day` at a place, with its offset.
 
     Example:
-        >>> new_york(date(2025, 3, 8), 510), new_york(date(2025, 3, 9), 510)
+        >>> local(date(2025, 3, 8), 510, EASTERN), local(date(2025, 3, 9), 510, EASTERN)
         ('2025-03-08T08:30:00-05:00', '2025-03-09T08:30:00-04:00')
+        >>> local(date(2025, 7, 1), 510, CHINA)
+        '2025-07-01T08:30:00+08:00'
     """
-    summer = any(start <= day < end for start, end in SUMMERS)
-    zone = timezone(timedelta(hours=-4 if summer else -5))
-    midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+    summer = zone.summer and _sunday(day.year, 3, 8) <= day < _sunday(day.year, 11, 1)
+    offset = timezone(timedelta(hours=zone.hours + summer))
+    midnight = datetime(day.year, day.month, day.day, tzinfo=offset)
     return (midnight + timedelta(minutes=minutes)).isoformat()
 
 

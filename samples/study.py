@@ -1,16 +1,13 @@
-"""Return the trial itself, its site and people, and who takes part: everything but what is measured."""
+"""Return a trial's sites and people, and who takes part: everything but its design and what is measured."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
-from trialbridge.samples.exposure import PRODUCT
-from trialbridge.samples.participants import REGISTRY, SITE, STUDY, Attendance, Participant
 from trialbridge.samples.resources import (
     HL7,
     HOSPITAL,
     NCIT,
-    SNOMED,
     SPONSOR,
     US_CORE,
     Json,
@@ -19,14 +16,12 @@ from trialbridge.samples.resources import (
     extension,
     identifier,
     later,
-    new_york,
+    local,
     reference,
     resource,
 )
+from trialbridge.samples.trial import Attendance, Participant, Site, Trial
 
-ARM = "UC-MSC single dose"
-SET_UP = "2025-01-15T09:00:00-05:00"
-CHARLESTON = {"city": "Charleston", "state": "SC", "country": "US"}
 OMB = "urn:oid:2.16.840.1.113883.6.238"
 OMB_NAMES = {
     "1002-5": "American Indian or Alaska Native",
@@ -40,94 +35,49 @@ OMB_NAMES = {
 }
 NULL_FLAVOR = f"{HL7}/v3-NullFlavor"
 STATES = f"{HL7}/research-subject-state"
+MILESTONES = f"{HL7}/research-subject-milestone"
 PROGRESS = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ResearchSubject.progress"
 
 
-def organizations() -> list[Json]:
-    """Return the sponsor, the site's hospital and the two laboratories."""
+def address(site: Site) -> Json:
+    """Return where a site is."""
+    return {"city": site.city, "state": site.state, "country": site.country}
+
+
+def laboratories(trial: Trial) -> list[Json]:
+    """Return the two laboratories; sponsor and hospitals are named where they are referred to."""
     named = {
-        "sponsor": "LIVEKIDNEY.BIO",
-        "site-hospital": "Medical University of South Carolina",
-        "hospital-lab": "Site hospital clinical laboratory",
+        "hospital-lab": "Clinical laboratory of the sites",
         "biomarker-lab": "Central biomarker laboratory",
     }
-    said = [
-        resource("Organization", ident, SET_UP) | {"active": True, "name": name}
+    return [
+        resource("Organization", ident, trial.set_up) | {"active": True, "name": name}
         for ident, name in named.items()
     ]
-    said[1]["address"] = [CHARLESTON]
-    return said
 
 
-def people_of_the_site() -> list[Json]:
-    """Return the Practitioners: an investigator and a study nurse, both invented."""
-    named = {
-        "investigator-1": ("INV-01", "Example", "Investigator"),
-        "nurse-1": ("SN-01", "Example", "Nurse"),
-    }
+def investigators(trial: Trial) -> list[Json]:
+    """Return the Practitioners: an investigator for each site, all invented."""
+    name = {"text": "Example Investigator", "family": "Investigator", "given": ["Example"]}
     return [
-        resource("Practitioner", ident, SET_UP)
-        | {
-            "identifier": [identifier(f"{SPONSOR}/staff", number)],
-            "name": [{"text": f"{given} {family}", "family": family, "given": [given]}],
-        }
-        for ident, (number, given, family) in named.items()
+        resource("Practitioner", f"investigator-{site}", trial.set_up)
+        | {"identifier": [identifier(f"{SPONSOR}/staff", f"INV-{site}")], "name": [name]}
+        for site in trial.sites
     ]
 
 
-def location() -> Json:
-    """Return the site's Location, which says the country."""
-    said = resource("Location", f"site-{SITE}", SET_UP)
-    said |= {
-        "identifier": [identifier(f"{SPONSOR}/sites", SITE)],
-        "name": "Charleston site",
-        "address": CHARLESTON,
-    }
-    return said | {"managingOrganization": reference("Organization", "site-hospital")}
-
-
-def planned_group() -> Json:
-    """Return the Group that says how many participants are planned."""
-    said = resource("Group", "planned", SET_UP)
-    return said | {"type": "person", "actual": False, "name": "Planned enrolment", "quantity": 10}
-
-
-def studies() -> list[Json]:
-    """Return the study as a whole, and its part at the site."""
-    whole = resource("ResearchStudy", "lkb-sle-101", SET_UP) | {
-        "identifier": [
-            identifier("https://clinicaltrials.gov", REGISTRY, "Registry number"),
-            identifier(f"{SPONSOR}/protocols", STUDY, "Sponsor protocol number"),
-        ],
-        "title": "UC-MSC Cell Therapy Study for Systemic Lupus Erythematosus (SLE) Patients",
-        "status": "completed",
-        "primaryPurposeType": concept("", coding(f"{HL7}/research-study-prim-purp-type", "treatment")),
-        "phase": concept("", coding(f"{HL7}/research-study-phase", "phase-1")),
-        "focus": [PRODUCT],
-        "condition": [concept("Systemic lupus erythematosus", coding(SNOMED, "55464009"))],
-        "enrollment": [reference("Group", "planned")],
-        "period": {"start": "2025-02-10", "end": "2026-01-09"},
-        "sponsor": reference("Organization", "sponsor"),
-        "arm": [
-            {
-                "name": ARM,
-                "type": concept("Experimental"),
-                "description": "One subcutaneous dose of UC-MSC in addition to standard of care",
-            }
-        ],
-        "objective": [{"name": "Safety and tolerability to Day 168", "type": concept("primary")}],
-    }
-    part = resource("ResearchStudy", f"lkb-sle-101-site-{SITE}", SET_UP) | {
-        "identifier": [identifier(f"{SPONSOR}/sites", SITE, "Site number")],
-        "title": f"{STUDY} at site {SITE}",
-        "partOf": [reference("ResearchStudy", "lkb-sle-101")],
-        "status": "completed",
-        "period": {"start": "2025-02-03", "end": "2026-01-09"},
-        "sponsor": reference("Organization", "sponsor"),
-        "principalInvestigator": reference("Practitioner", "investigator-1"),
-        "site": [reference("Location", f"site-{SITE}")],
-    }
-    return [whole, part]
+def locations(trial: Trial) -> list[Json]:
+    """Return the Locations of the sites, which say the country."""
+    return [
+        resource("Location", f"site-{site.number}", trial.set_up)
+        | {
+            "identifier": [identifier(f"{SPONSOR}/sites", site.number)],
+            "name": f"{site.city} site",
+            "address": address(site),
+            "managingOrganization": {"display": site.hospital},
+        }
+        for site in trial.sites.values()
+    ]
 
 
 def _race(person: Participant) -> Json:
@@ -145,11 +95,14 @@ def _ethnicity(person: Participant) -> Json:
     return {"url": f"{US_CORE}/us-core-ethnicity", "extension": [found, text]}
 
 
-def patient(person: Participant, at: int) -> Json:
+def patient(trial: Trial, person: Participant, at: int) -> Json:
     """Return the Patient of `person`, the `at`-th on the ward's list."""
-    said: Json = resource("Patient", person.key, new_york(person.consent, 500))
+    site = trial.site(person)
+    said: Json = resource("Patient", person.key, local(person.consent, 500, site.zone))
+    origin = [_race(person)] if person.races else []
+    origin += [_ethnicity(person)] if person.ethnicity else []
+    said |= {"extension": origin} if origin else {}
     said |= {
-        "extension": [_race(person), _ethnicity(person)],
         "identifier": [
             identifier(f"{HOSPITAL}/mrn", f"SYN{700000 + 37 * at}", "Medical record number"),
             identifier(f"{SPONSOR}/participants", person.key, "Participant number"),
@@ -157,10 +110,10 @@ def patient(person: Participant, at: int) -> Json:
         "name": [{"use": "anonymous", "text": f"Synthetic participant {person.key}"}],
         "gender": person.gender,
         "birthDate": person.birth,
-        "address": [{"state": "SC", "country": "US"}],
+        "address": [{"state": site.state, "country": site.country}],
     }
-    if person.dies is not None and person.dose is not None:
-        said["deceasedDateTime"] = new_york(person.dose + timedelta(person.dies), 255)
+    if person.died:
+        said["deceasedDateTime"] = local(person.died, 255, site.zone)
     return said
 
 
@@ -178,24 +131,29 @@ REASONS = {
 """Why participation ended: NCI code and words."""
 
 
-def _end(person: Participant, last: date) -> Json:
-    """Return the last state with its reason, as R5's progress in the extension that R4 has for it."""
+def _progress(when: str, **parts: Json) -> Json:
+    """Return one step of a participation, as R5's progress in the extension that R4 has for it."""
+    told = [extension(name, valueCodeableConcept=value) for name, value in parts.items()]
+    return {"url": PROGRESS, "extension": [*told, extension("startDate", valueDateTime=when)]}
+
+
+def _course(trial: Trial, person: Participant, last: date) -> list[Json]:
+    """Return the steps of a participation: the end first, for R4's own elements say that one."""
     why = "COMPLETED" if person.leaves is None else "WITHDRAWAL BY SUBJECT"
     code, words = REASONS["DEATH" if person.dies is not None else why]
-    parts = [
-        extension("subjectState", valueCodeableConcept=concept("", coding(STATES, _state(person)))),
-        extension("reason", valueCodeableConcept=concept(words, coding(NCIT, code))),
-        extension("startDate", valueDateTime=last.isoformat()),
-    ]
-    return {"url": PROGRESS, "extension": parts}
+    state = concept("", coding(STATES, _state(person)))
+    said = [_progress(last.isoformat(), subjectState=state, reason=concept(words, coding(NCIT, code)))]
+    entered = (person.dose or person.consent).isoformat()
+    steps = {"subjectState": concept("", coding(STATES, "on-study"))}
+    if trial.design[0] == "RANDOMIZED":
+        steps["milestone"] = concept("", coding(MILESTONES, "Randomized"))
+    return [*said, _progress(entered, **steps)]
 
 
-def research_subject(person: Participant, visits: list[Attendance]) -> Json:
+def research_subject(trial: Trial, person: Participant, visits: list[Attendance]) -> Json:
     """Return the ResearchSubject: both numbers, how it ended, and the arm, planned and actual."""
-    last = visits[-1].on
-    if person.dies is not None and person.dose is not None:
-        last = person.dose + timedelta(person.dies)
-    said = resource("ResearchSubject", person.key, new_york(last, 960))
+    last = person.died or visits[-1].on
+    said = resource("ResearchSubject", person.key, local(last, 960, trial.site(person).zone))
     numbers = [identifier(f"{SPONSOR}/screening-numbers", person.screening, "Screening number")]
     if person.subject:
         numbers.append(identifier(f"{SPONSOR}/subject-numbers", person.subject, "Subject number"))
@@ -203,40 +161,70 @@ def research_subject(person: Participant, visits: list[Attendance]) -> Json:
         "identifier": numbers,
         "status": _state(person),
         "period": {"start": person.consent.isoformat(), "end": last.isoformat()},
-        "study": reference("ResearchStudy", f"lkb-sle-101-site-{SITE}"),
+        "study": reference("ResearchStudy", f"{trial.ident}-site-{person.site}"),
         "individual": reference("Patient", person.key),
         "consent": reference("Consent", f"{person.key}-consent"),
     }
-    treated = {"extension": [_end(person, last)], "assignedArm": ARM, "actualArm": ARM}
-    return said | (treated if person.dose else {})
+    if person.dose is None:
+        return said
+    arm = trial.arms[person.arm].name
+    return said | {"extension": _course(trial, person, last), "assignedArm": arm, "actualArm": arm}
 
 
-def consent(person: Participant) -> Json:
+def consent(trial: Trial, person: Participant) -> Json:
     """Return the informed consent, given before anything else on the day of screening."""
-    at = new_york(person.consent, 480)
+    at = local(person.consent, 480, trial.site(person).zone)
     return resource("Consent", f"{person.key}-consent", at) | {
         "status": "active",
         "scope": concept("", coding(f"{HL7}/consentscope", "research")),
         "category": [concept("", coding(f"{HL7}/consentcategorycodes", "research"))],
         "patient": reference("Patient", person.key),
         "dateTime": at,
-        "organization": [reference("Organization", "site-hospital")],
+        "organization": [{"display": trial.site(person).hospital}],
         "policyRule": concept("Informed consent of the main study"),
     }
 
 
-def encounter(came: Attendance) -> Json:
-    """Return the Encounter of one visit; a planned visit that nobody came to is cancelled."""
-    at = new_york(came.on, came.arrival)
-    visit = came.visit
+def not_met(trial: Trial, screening: Attendance) -> list[Json]:
+    """Return the criterion that a screen failure did not meet."""
+    person = screening.participant
+    if not person.failed:
+        return []
+    told = next(one for one in trial.criteria if one.code == person.failed)
+    at = screening.at(screening.arrival + 70)
+    return [
+        resource("Observation", f"{person.key}-{told.code.lower()}", at)
+        | {
+            "status": "final",
+            "category": [concept("", coding(f"{HL7}/observation-category", "survey"))],
+            "code": concept("Criterion of eligibility", coding(f"{SPONSOR}/criteria", told.code)),
+            "subject": reference("Patient", person.key),
+            "encounter": reference("Encounter", screening.key),
+            "effectiveDateTime": at,
+            "valueBoolean": not told.including,
+        }
+    ]
+
+
+def encounter(came: Attendance) -> list[Json]:
+    """Return the Encounter of one visit; a planned visit that nobody came to is called off."""
+    at = came.at(came.arrival)
+    visit, person = came.visit, came.participant
     kind = ("AMB", "ambulatory") if visit.clinic else ("VR", "virtual")
     said = resource("Encounter", came.key, later(at, 240)) | {
         "status": "cancelled" if came.missed else "finished",
         "class": coding(f"{HL7}/v3-ActCode", *kind),
-        "type": [concept(visit.name, coding(f"{SPONSOR}/visits", visit.number, visit.name))],
-        "subject": reference("Patient", came.participant.key),
-        "serviceProvider": reference("Organization", "site-hospital"),
+        "type": [concept(visit.name, coding(f"{SPONSOR}/visits", visit.code, visit.name))],
+        "subject": reference("Patient", person.key),
+        "serviceProvider": {"display": came.trial.site(person).hospital},
     }
-    if came.missed:
-        return said | {"reasonCode": [concept("Participant was travelling")]}
-    return said | {"period": {"start": at, "end": later(at, 210 if visit.code == "V1" else 75)}}
+    if not came.missed:
+        return [said | {"period": {"start": at, "end": later(at, 210 if visit.day == 0 else 75)}}]
+    called_off = resource("Appointment", f"{came.key}-appointment", at) | {
+        "status": "cancelled",
+        "cancelationReason": concept("Participant was travelling"),
+        "start": at,
+        "end": later(at, 75),
+        "participant": [{"actor": reference("Patient", person.key), "status": "declined"}],
+    }
+    return [said | {"appointment": [reference("Appointment", called_off["id"])]}, called_off]

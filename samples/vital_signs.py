@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from trialbridge.samples.laboratory import normal
-from trialbridge.samples.participants import Attendance, stream
+from trialbridge.samples.participants import stream
 from trialbridge.samples.resources import (
     CORE_EXTENSION,
     HL7,
@@ -16,11 +16,11 @@ from trialbridge.samples.resources import (
     concept,
     extension,
     later,
-    new_york,
     quantity,
     reference,
     resource,
 )
+from trialbridge.samples.trial import Attendance
 
 SITTING = extension(
     f"{CORE_EXTENSION}/observation-bodyPosition",
@@ -36,7 +36,7 @@ PRESSURES = {
     "8480-6": ("Systolic blood pressure", 120.0, 8.0),
     "8462-4": ("Diastolic blood pressure", 76.0, 5.0),
 }
-FAHRENHEIT_SITE_DEVICE = {"101-004", "101-009"}  # one clinic room has a device set to degrees Fahrenheit
+FAHRENHEIT = {"101-004", "101-009"}  # one clinic room has a device set to degrees Fahrenheit
 POUNDS = {"101-006"}
 
 
@@ -50,7 +50,7 @@ def vital_sign(came: Attendance, name: str, at: str, loinc: str, text: str) -> J
         "subject": reference("Patient", came.participant.key),
         "encounter": reference("Encounter", came.key),
         "effectiveDateTime": at,
-        "performer": [reference("Practitioner", "nurse-1")],
+        "performer": [reference("Practitioner", f"investigator-{came.participant.site}")],
     }
 
 
@@ -65,13 +65,19 @@ def blood_pressure(came: Attendance, suffix: str, at: str, rng: random.Random) -
     return {**said, "extension": [SITTING], "component": parts}
 
 
-def weight(came: Attendance, at: str, rng: random.Random) -> Json:
+def kilograms(came: Attendance, seed: int) -> float:
+    """Return what the participant weighs on that day."""
+    rng = stream(seed, came.key, "weight")
+    return round(came.participant.weight + came.day / 120 + 0.4 * normal(rng), 1)
+
+
+def weight(came: Attendance, at: str, seed: int) -> Json:
     """Return the body weight, in pounds where that is how the site wrote it down."""
     said = vital_sign(came, "weight", at, "29463-7", "Body weight")
-    kilograms = came.participant.weight + came.day / 120 + 0.4 * normal(rng)
+    found = kilograms(came, seed)
     if came.participant.subject in POUNDS:
-        return said | {"valueQuantity": quantity(f"{kilograms / 0.45359237:.1f}", "lb", "[lb_av]")}
-    return said | {"valueQuantity": quantity(f"{kilograms:.1f}", "kg", "kg")}
+        return said | {"valueQuantity": quantity(f"{found / 0.45359237:.1f}", "lb", "[lb_av]")}
+    return said | {"valueQuantity": quantity(f"{found:.1f}", "kg", "kg")}
 
 
 def round_of_signs(came: Attendance, suffix: str, at: str, rng: random.Random) -> list[Json]:
@@ -80,7 +86,7 @@ def round_of_signs(came: Attendance, suffix: str, at: str, rng: random.Random) -
     for name, (loinc, text, unit, code, places, centre, spread) in SIGNS.items():
         value = centre + spread * normal(rng)
         shown = quantity(f"{value:.{places}f}", unit, code)
-        if name == "temp" and came.participant.subject in FAHRENHEIT_SITE_DEVICE:
+        if name == "temp" and came.participant.subject in FAHRENHEIT:
             shown = quantity(f"{value * 1.8 + 32:.1f}", "degF", "[degF]")
         said.append(vital_sign(came, f"{name}{suffix}", at, loinc, text) | {"valueQuantity": shown})
     return said
@@ -89,11 +95,11 @@ def round_of_signs(came: Attendance, suffix: str, at: str, rng: random.Random) -
 def vital_signs(came: Attendance, seed: int) -> list[Json]:
     """Return the vital signs of one visit; at the dosing visit again two hours after the dose."""
     rng = stream(seed, came.key, "vital signs")
-    at = new_york(came.on, came.arrival + 5)
-    said = [*round_of_signs(came, "", at, rng), weight(came, at, rng)]
+    at = came.at(came.arrival + 5)
+    said = [*round_of_signs(came, "", at, rng), weight(came, at, seed)]
     if came.visit.code == "SCR":
         height = vital_sign(came, "height", at, "8302-2", "Body height")
         said.append(height | {"valueQuantity": quantity(f"{came.participant.height:.1f}", "cm", "cm")})
-    if came.visit.code == "V1":
-        said += round_of_signs(came, "-post", new_york(came.on, 780), rng)
+    if came.visit.day == 0:
+        said += round_of_signs(came, "-post", came.at(780), rng)
     return said

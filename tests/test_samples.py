@@ -1,4 +1,4 @@
-"""The shipped sample trial is what its generator writes, is valid FHIR, and holds what its README says."""
+"""The shipped samples are what their generator writes, are valid FHIR, and hold what their READMEs say."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tomllib
 import zipfile
 from collections import Counter
 from decimal import Decimal
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -20,22 +21,42 @@ from typing import Any
 import pytest
 
 from trialbridge.samples import generate
-from trialbridge.samples.participants import PARTICIPANTS, Participant, attendances
+from trialbridge.samples.fhir_r5 import in_r5
+from trialbridge.samples.generate import FIRST, TRIALS
+from trialbridge.samples.participants import attendances
 from trialbridge.samples.questionnaires import INSTRUMENTS
+from trialbridge.samples.resources import encode
+from trialbridge.samples.tables import folder_of
+from trialbridge.samples.trial import Trial
 
-FOLDER = Path(generate.__file__).parent / "nct06737380"
+NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
 Json = dict[str, Any]
 
 
-@pytest.fixture(scope="module")
-def files() -> dict[str, bytes]:
-    with zipfile.ZipFile(FOLDER / generate.PACKAGE) as package:
+@cache
+def contents(registry: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(folder_of(registry) / generate.PACKAGE) as package:
         return {name: package.read(name) for name in package.namelist()}
 
 
-@pytest.fixture(scope="module")
-def resources(files: dict[str, bytes]) -> list[Json]:
-    return [json.loads(line) for content in files.values() for line in content.splitlines()]
+@cache
+def read(registry: str) -> list[Json]:
+    return [json.loads(line) for content in contents(registry).values() for line in content.splitlines()]
+
+
+@pytest.fixture
+def files() -> dict[str, bytes]:
+    return contents(FIRST)
+
+
+@pytest.fixture
+def resources() -> list[Json]:
+    return read(FIRST)
+
+
+@pytest.fixture(params=TRIALS)
+def trial(request: pytest.FixtureRequest) -> Trial:
+    return TRIALS[request.param]
 
 
 def of_type(resources: list[Json], kind: str) -> list[Json]:
@@ -51,60 +72,127 @@ def references(said: object) -> list[str]:
     return own + list(chain.from_iterable(references(each) for each in said.values()))
 
 
-def test_the_generator_writes_what_is_shipped(tmp_path: Path, files: dict[str, bytes]) -> None:
-    generate.write_sample(tmp_path)
+def test_the_generator_writes_what_is_shipped(tmp_path: Path, trial: Trial) -> None:
+    generate.write_sample(tmp_path, trial)
     with zipfile.ZipFile(tmp_path / generate.PACKAGE) as package:
-        assert {name: package.read(name) for name in package.namelist()} == files
+        assert {name: package.read(name) for name in package.namelist()} == contents(trial.registry)
         assert {entry.date_time for entry in package.infolist()} == {generate.NO_TIME}
-    assert (tmp_path / generate.BAD_RECORDS).read_bytes() == (FOLDER / generate.BAD_RECORDS).read_bytes()
+    for name in (generate.BAD_RECORDS, generate.SETTINGS):
+        assert (tmp_path / name).read_bytes() == (folder_of(trial.registry) / name).read_bytes()
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(tmp_path: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        generate.write_sample(tmp_path / name, seed)
+        generate.write_sample(tmp_path / name, seed=seed)
     first, second, third = ((tmp_path / name / generate.PACKAGE).read_bytes() for name in "abc")
     assert first == second != third
 
 
-def test_the_package_is_small() -> None:
-    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 450_000
-    assert (FOLDER / generate.PACKAGE).stat().st_size < 400_000
+def test_the_packages_are_small(trial: Trial) -> None:
+    assert (folder_of(trial.registry) / generate.PACKAGE).stat().st_size < 1_600_000
+    assert sum(path.stat().st_size for path in folder_of(trial.registry).iterdir()) < 1_650_000
 
 
-def test_every_resource_is_valid_fhir(resources: list[Json]) -> None:
+def some(resources: list[Json], most: int) -> list[Json]:
+    """Return at most so many resources of each type, from all over the trial."""
+    found = []
+    for kind in dict.fromkeys(said["resourceType"] for said in resources):
+        these = of_type(resources, kind)
+        found += these[:: max(1, len(these) // most)]
+    return found
+
+
+def test_resources_are_valid_r4(trial: Trial) -> None:
     models = pytest.importorskip("fhir.resources.R4B")
-    for said in resources:
+    for said in some(read(trial.registry), 5_000 if trial.registry == FIRST else 150):
         models.get_fhir_model_class(said["resourceType"]).model_validate(said)
 
 
-def test_every_resource_says_that_it_is_synthetic(resources: list[Json]) -> None:
-    for said in resources:
+def test_resources_are_valid_r5(trial: Trial) -> None:
+    models = pytest.importorskip("fhir.resources")
+    arms = {arm.name: arm.code for arm in trial.arms.values()}
+    for said in some(generate.sample_trial(trial), 200):
+        moved = json.loads(encode(in_r5(said, arms)))
+        models.get_fhir_model_class(moved["resourceType"]).model_validate(moved)
+
+
+def test_every_resource_says_that_it_is_synthetic(trial: Trial) -> None:
+    for said in read(trial.registry):
         assert [label["code"] for label in said["meta"]["security"]] == ["HTEST"]
 
 
-def test_every_reference_resolves(resources: list[Json]) -> None:
+def test_every_reference_resolves_and_every_resource_is_meant(trial: Trial) -> None:
+    resources = read(trial.registry)
     known = {f"{said['resourceType']}/{said['id']}" for said in resources}
-    missing = {target for said in resources for target in references(said) if target not in known}
-    assert missing == set()
+    named = {target for said in resources for target in references(said)}
+    assert named - known == set()
+    alone = {name for name in known - named if name.split("/")[0] in {"Medication", "Practitioner", "Group"}}
+    assert alone == set()
 
 
-def test_ids_are_fhir_ids_and_unique_but_for_versions(resources: list[Json]) -> None:
-    seen = Counter((said["resourceType"], said["id"], said["meta"]["versionId"]) for said in resources)
+def test_ids_are_fhir_ids_and_unique_but_for_versions(trial: Trial) -> None:
+    seen = Counter(
+        (said["resourceType"], said["id"], said["meta"]["versionId"]) for said in read(trial.registry)
+    )
     assert max(seen.values()) == 1
     assert all(re.fullmatch(r"[A-Za-z0-9.-]{1,64}", ident) for _, ident, _ in seen)
 
 
-def test_twelve_screened_ten_dosed_one_death_one_dropout(resources: list[Json]) -> None:
+def test_as_many_are_enrolled_as_were_planned(trial: Trial) -> None:
+    resources = read(trial.registry)
     states = Counter(said["status"] for said in of_type(resources, "ResearchSubject"))
-    assert states == {"off-study": 9, "withdrawn": 1, "ineligible": 2}
+    assert states["off-study"] + states["withdrawn"] == trial.planned
+    assert states["ineligible"] == sum(person.dose is None for person in trial.participants) >= 2
+    assert states["withdrawn"] >= 1
     assert sum("deceasedDateTime" in said for said in of_type(resources, "Patient")) == 1
+    allocated = Counter(said.get("assignedArm") for said in of_type(resources, "ResearchSubject"))
+    assert len({allocated[arm.name] for arm in trial.arms.values()}) == 1
     given = of_type(resources, "MedicationAdministration")
-    assert sum(said["status"] == "completed" and "medicationReference" in said for said in given) == 10
-    assert sum(said["status"] == "not-done" for said in given) == 1
+    dosed = {one["subject"]["reference"] for one in given if one["status"] == "completed"}
+    assert len(dosed) == trial.planned
+
+
+def test_ages_are_those_of_the_criteria(trial: Trial) -> None:
+    assert all(trial.ages[0] <= person.age() <= trial.ages[1] for person in trial.participants)
+
+
+def test_the_design_has_every_criterion_arm_and_visit(trial: Trial) -> None:
+    resources = read(trial.registry)
+    (plan,), (group,) = of_type(resources, "PlanDefinition"), of_type(resources, "Group")
+    assert sum("valueBoolean" in one for one in group["characteristic"]) == len(trial.criteria)
+    parts = Counter(one["code"][0]["coding"][0]["code"] for one in plan["action"])
+    assert parts == {
+        "element": len(trial.elements),
+        "arm": len(trial.arms),
+        "day-1": 1,
+        "visit": len(trial.visits) + 1,
+    }
+    whole = next(one for one in of_type(resources, "ResearchStudy") if "arm" in one)
+    assert len(of_type(resources, "ResearchStudy")) == 1 + len(trial.sites)
+    assert {one["name"] for one in whole["arm"]} == {arm.name for arm in trial.arms.values()}
+
+
+def test_interleukin_is_given_every_other_day() -> None:
+    trial = TRIALS["NCT05631717"]
+    given: dict[str, list[str]] = {}
+    for said in of_type(read(trial.registry), "MedicationAdministration"):
+        if "il-2" in said["medicationReference"]["reference"] and said["status"] == "completed":
+            given.setdefault(said["subject"]["reference"], []).append(said["effectivePeriod"]["start"][:10])
+    assert sorted(Counter(map(len, given.values())).items()) == [(6, 1), (7, 19)]
+
+
+def test_instants_carry_the_offset_of_the_site(trial: Trial) -> None:
+    offsets = {"NCT06737380": {"-05:00", "-04:00"}, "NCT05631717": {"+08:00"}}
+    found = {
+        said["effectiveDateTime"][-6:]
+        for said in of_type(read(trial.registry), "Observation")
+        if len(said.get("effectiveDateTime", "")) == 25
+    }
+    assert found == offsets.get(trial.registry, {"-08:00", "-07:00", "-06:00", "-05:00", "-04:00"})
 
 
 def test_the_size_is_realistic(resources: list[Json]) -> None:
-    assert 5_000 < len(of_type(resources, "Observation")) < 6_000
+    assert 5_000 < len(of_type(resources, "Observation")) < 7_000
 
 
 def test_numbers_keep_their_last_digit(files: dict[str, bytes]) -> None:
@@ -117,7 +205,7 @@ def test_results_come_in_every_form(resources: list[Json]) -> None:
     forms = Counter(
         key for said in of_type(resources, "Observation") for key in said if key.startswith("value")
     )
-    assert set(forms) == {"valueQuantity", "valueString", "valueCodeableConcept"}
+    assert set(forms) >= {"valueQuantity", "valueString", "valueCodeableConcept", "valueInteger"}
     said = of_type(resources, "Observation")
     assert {"<"} == {each["valueQuantity"].get("comparator", "<") for each in said if "valueQuantity" in each}
     words = {each["valueString"] for each in said if "valueString" in each}
@@ -134,13 +222,12 @@ def test_a_result_and_a_reason_for_none_exclude_each_other(resources: list[Json]
         assert has_value != ("dataAbsentReason" in said), said["id"]
 
 
-def test_no_result_after_death_or_before_birth(resources: list[Json]) -> None:
-    death = next(
-        said["deceasedDateTime"] for said in of_type(resources, "Patient") if "deceasedDateTime" in said
-    )
+def test_nothing_is_measured_after_death(trial: Trial) -> None:
+    resources = read(trial.registry)
+    (dead,) = (one for one in of_type(resources, "Patient") if "deceasedDateTime" in one)
     for said in of_type(resources, "Observation"):
-        if said["subject"]["reference"] == "Patient/101-007" and "effectiveDateTime" in said:
-            assert said["effectiveDateTime"] < death
+        if said["subject"]["reference"] == f"Patient/{dead['id']}" and not said["id"].endswith("-death"):
+            assert said.get("effectiveDateTime", "") < dead["deceasedDateTime"]
 
 
 def test_blood_pressure_is_a_panel_and_height_is_measured_once(resources: list[Json]) -> None:
@@ -149,7 +236,7 @@ def test_blood_pressure_is_a_panel_and_height_is_measured_once(resources: list[J
         codes[said["code"].get("coding", [{}])[0].get("code")] += 1
         if said["code"].get("coding", [{}])[0].get("code") == "85354-9":
             assert len(said["component"]) == 2
-    assert codes["8302-2"] == len(PARTICIPANTS)
+    assert codes["8302-2"] == len(TRIALS[FIRST].participants)
 
 
 def test_adverse_events_show_every_criterion_and_outcome(resources: list[Json]) -> None:
@@ -186,7 +273,7 @@ def test_questionnaires_hold_every_type_of_answer_and_no_wording_of_an_instrumen
         if said["id"] != "participant-diary":
             shown = set(re.findall(r'"text": "([^"]*)"', json.dumps(said)))
             assert all(re.fullmatch(r"(Item|Group) \d+", words) for words in shown)
-    assert {len(instrument.items) for instrument in INSTRUMENTS} == {36, 7, 4, 12, 8}
+    assert {len(instrument.items) for instrument in INSTRUMENTS} == {36, 7, 4, 12, 10, 1}
 
 
 def test_codes_of_instruments_are_terms_of_the_standard(shared: Path) -> None:
@@ -198,11 +285,12 @@ def test_codes_of_instruments_are_terms_of_the_standard(shared: Path) -> None:
         assert set(coded) <= known
 
 
-def test_expected_problems_name_records_that_exist(resources: list[Json]) -> None:
-    listed = tomllib.loads((FOLDER / "expected_problems.toml").read_text("utf-8"))["record"]
-    *lines, cut = (FOLDER / generate.BAD_RECORDS).read_bytes().splitlines()
+def test_expected_problems_name_records_that_exist(trial: Trial) -> None:
+    folder = folder_of(trial.registry)
+    listed = tomllib.loads((folder / "expected_problems.toml").read_text("utf-8"))["record"]
+    *lines, cut = (folder / generate.BAD_RECORDS).read_bytes().splitlines()
     bad = {f"{said['resourceType']}/{said['id']}" for said in map(json.loads, lines)}
-    good = {f"{said['resourceType']}/{said['id']}" for said in resources}
+    good = {f"{said['resourceType']}/{said['id']}" for said in read(trial.registry)}
     by_file = {"bad_records.ndjson": bad | {""}, "resources.zip": good}
     for record in listed:
         assert record["resource"] in by_file[record["file"]], record
@@ -213,8 +301,8 @@ def test_expected_problems_name_records_that_exist(resources: list[Json]) -> Non
         json.loads(cut)
 
 
-def test_no_flag_contradicts_its_range(resources: list[Json]) -> None:
-    for said in of_type(resources, "Observation"):
+def test_no_flag_contradicts_its_range(trial: Trial) -> None:
+    for said in of_type(read(trial.registry), "Observation"):
         if "valueQuantity" in said and "referenceRange" in said:
             flag = said["interpretation"][0]["coding"][0]["code"]
             value, bounds = said["valueQuantity"]["value"], said["referenceRange"][0]
@@ -223,31 +311,33 @@ def test_no_flag_contradicts_its_range(resources: list[Json]) -> None:
             assert flag in (("L", "LL") if low else ("H", "HH") if high else ("N",)), said["id"]
 
 
-def test_codes_of_the_study_settings_are_used(resources: list[Json]) -> None:
-    settings = tomllib.loads((FOLDER / "study.toml").read_text("utf-8"))
-    used = {
-        (coding["system"], coding["code"])
-        for said in of_type(resources, "Observation")
-        for coding in said["code"].get("coding", [])
-    }
-    without_loinc = {
-        (coding["system"], coding["code"])
-        for said in of_type(resources, "Observation")
-        for coding in said["code"].get("coding", [])
-        if said["category"][0]["coding"][0]["code"] == "laboratory"
-        and not any(each["system"] == "http://loinc.org" for each in said["code"]["coding"])
-    }
-    mapped = {(system, code) for system, codes in settings["codes"].items() for code in codes}
-    assert mapped == without_loinc <= used
+def test_codes_of_the_study_settings_are_used(trial: Trial) -> None:
+    settings = tomllib.loads((folder_of(trial.registry) / generate.SETTINGS).read_text("utf-8"))["codes"]
+    used: dict[str, set[str]] = {}
+    for said in of_type(read(trial.registry), "Observation"):
+        for one in (said, *said.get("component", ())):
+            codings = one["code"]["coding"]
+            if not any(each["system"] in {"http://loinc.org", NCIT} for each in codings):
+                for coding in codings:
+                    used.setdefault(coding["system"], set()).add(coding["code"])
+    sponsor = "https://sponsor.example.org/"
+    for system in ("https://biomarker-lab.example.org/lab-codes", "https://hospital.example.org/lab-codes"):
+        assert set(settings[system]) == used[system]
+    assert used[f"{sponsor}examinations"] - {"PHYSEXAM"} == set(settings[f"{sponsor}examinations"])
+    assert used[f"{sponsor}ratings"] <= set(settings[f"{sponsor}ratings"])
+    assert used[f"{sponsor}criteria"] <= set(settings[f"{sponsor}criteria"])
 
 
-@pytest.mark.parametrize("person", PARTICIPANTS, ids=lambda person: person.key)
-def test_visits_are_in_order_and_stop_where_the_participant_stops(person: Participant) -> None:
-    visits = attendances(person, generate.SEED)
-    assert [came.on for came in visits] == sorted(came.on for came in visits)
-    last = person.leaves if person.leaves is not None else person.dies
-    assert last is None or all(came.day <= last for came in visits)
-    assert (person.dose is None) == (len(visits) == 1)
+def test_visits_are_in_order_and_stop_where_the_participant_stops(trial: Trial) -> None:
+    for person in trial.participants:
+        visits = attendances(trial, person, trial.seed)
+        assert [came.on for came in visits] == sorted(came.on for came in visits)
+        last = person.leaves if person.leaves is not None else person.dies
+        assert last is None or all(came.day <= last for came in visits)
+        assert (person.dose is None) == (len(visits) == 1)
+        for came in visits:
+            if came.visit.day is not None and came.visit.window:
+                assert came.visit.window[0] <= came.day - came.visit.day <= came.visit.window[1], came.key
 
 
 def benchmark_generator() -> ModuleType:
