@@ -67,13 +67,13 @@ def write_run(  # noqa: PLR0913 -- the settings of a run, by name
         ConversionErrors: A dataset cannot be written as it is; nothing is written.
         WriteError: The ledger does not balance; nothing is written.
     """
-    ledger = check_ledger(conversion)
     if not force:
         refuse_foreign(out)
     with beside(out) as folder:
         (folder / "sdtm").mkdir()
         with ThreadPoolExecutor(1) as pool:  # most of a description is work of Arrow, which lets others work
             described = pool.submit(describe or _undescribed, conversion, created, folder / "sdtm")
+            ledger = check_ledger(conversion)
             _write_datasets(conversion, folder, created, ("xpt", *formats))
             _write_accounts(conversion, folder / "run")
             found = [*conversion.findings, *described.result()]
