@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from trialbridge.carriage import (
     ABSENT,
     BASIS,
+    CLASS,
     DATASET,
     DECIMALS,
     RECORD,
@@ -53,7 +54,7 @@ from trialbridge.paths import parse
 from trialbridge.registry import SUBJECTS, Paths, all_declarations, paths_by_type
 from trialbridge.vocabulary import USUBJID, Vocabulary
 
-SPECIAL = frozenset({ABSENT, BASIS, DATASET, DECIMALS, ROW})
+SPECIAL = frozenset({ABSENT, BASIS, CLASS, DATASET, DECIMALS, ROW})
 PROOF = "~"
 """Stands before the names of columns that are no variables, but say where a record came from."""
 
@@ -118,6 +119,7 @@ class _Found:
         rows: Rows of the table of that unit.
         parts: The extension of these rows.
         numeric: The parts that are numbers.
+        group: The observation class, where the records say it.
     """
 
     kind: str
@@ -125,6 +127,7 @@ class _Found:
     rows: np.ndarray
     parts: frozenset[str]
     numeric: frozenset[str]
+    group: str
 
 
 def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> Restored:
@@ -176,8 +179,10 @@ def _found(staged: Staged, identities: Identities) -> dict[str, list[_Found]]:
             some = _Table(
                 table.select([one for one in table.column_names if one in _locals(rows)]).take(pa.array(here))
             )
-            parts = frozenset(read_extension(rows, some)) - SPECIAL
-            found[name].append(_Found(kind, unit, here, parts, numbers_in(rows, some)))
+            carried = read_extension(rows, some)
+            group = pc.unique(carried[CLASS]).drop_null()[0].as_py() if CLASS in carried else ""
+            parts = frozenset(carried) - SPECIAL
+            found[name].append(_Found(kind, unit, here, parts, numbers_in(rows, some), group))
     return found
 
 
@@ -213,7 +218,7 @@ def _records(
     name: str, found: _Found, staged: Staged, identities: Identities, vocabulary: Vocabulary, whole: Restored
 ) -> pa.Table:
     """Return the records of one dataset that stand in one table, with their place in the dataset."""
-    domain = declaration_of(name, found.parts, found.kind).carrying(sorted(found.parts))
+    domain = declaration_of(name, found.parts, found.kind, group=found.group).carrying(sorted(found.parts))
     table = staged.table(found.kind, found.unit)
     assert table is not None  # noqa: S101 -- it is where the records were found
     numbers = pa.array(found.rows)

@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from trialbridge.carriage import DATASET, ROW
+from trialbridge.carriage import CLASS, DATASET, ROW
 from trialbridge.converters.block_to_fhir import ENCODER, Line, Made, Slice, gate_of, make_block
 from trialbridge.converters.declared import library
 from trialbridge.converters.design_forms import Json
@@ -28,7 +28,7 @@ from trialbridge.model import Dataset
 from trialbridge.native import PARENT
 from trialbridge.vocabulary import Vocabulary
 
-IMPLIED = frozenset({DATASET, ROW, PARENT})
+IMPLIED = frozenset({CLASS, DATASET, ROW, PARENT})
 """Columns that are no cells."""
 
 WORTH_A_PROCESS = 100_000
@@ -67,6 +67,7 @@ class DatasetsToFhir:
         accounts: Dataset -> what became of its cells, so far.
         findings: What the output gate has found, so far.
         joined: Whether the study of the subjects has the design by now.
+        shared: ``Type/id`` of what was yielded so far and is of no subject.
     """
 
     datasets: Sequence[Dataset]
@@ -77,6 +78,7 @@ class DatasetsToFhir:
     accounts: dict[str, Account] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     joined: bool = False
+    shared: set[str] = field(default_factory=set)
 
     @cached_property
     def study(self) -> str:
@@ -99,6 +101,7 @@ class DatasetsToFhir:
             fresh = [line for line in made.lines if line.patient or line[:2] not in seen]
             shared = {line[:2] for line in fresh if not line.patient}
             seen |= shared
+            self.shared |= {"/".join(name) for name in shared}
             whole = [self._whole(line, questions) if line[:2] in shared else line for line in fresh]
             yield [self._designed(line, design) for line in whole]
         if design.names and not self.joined:
@@ -173,8 +176,11 @@ class DatasetsToFhir:
         return self._checked([line._replace(text=text)])[0]
 
     def _checked(self, lines: list[Line]) -> list[Line]:
-        found = gate_of(self.version).check(((line.kind, line.text) for line in lines), set())
-        self.findings += found
+        """Return some resources, after the gate has seen them; they may lead to what was yielded before."""
+        names = {f"{line.kind}/{line.id}" for line in lines}
+        known = self.shared - names
+        self.findings += gate_of(self.version).check(((line.kind, line.text) for line in lines), known)
+        self.shared |= names
         return lines
 
 

@@ -13,14 +13,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import DATASET, ROW
+from trialbridge.carriage import CLASS, DATASET, ROW
 from trialbridge.classes import observation_class, of_class
 from trialbridge.columns import SEPARATOR, TEXT, flat
 from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
 from trialbridge.native import native
 from trialbridge.registry import DOMAINS, declarations
-from trialbridge.standards import ig_variables, keys
+from trialbridge.standards import ig_datasets, ig_variables, keys
 
 ROWS = 25_000
 """Records in a block of subjects, about: what memory is needed does not grow with the study."""
@@ -33,7 +33,7 @@ SAYS: Mapping[str, Mapping[str, str]] = {
     "DS": {"DSDECOD": "INFORMED CONSENT OBTAINED"},
     "DA": {"DATESTCD": "DISPAMT", "DASTAT": ""},
 }
-"""Domain -> what a record must say (empty for nothing) for the mapping's resource to say the same: a Consent is
+"""Domain -> what a record must say (empty for nothing) for the mapping's resource to say it too: a Consent is
 no disposition, and a return of product no dispensing. Others follow their observation class."""
 
 
@@ -76,7 +76,7 @@ def code_of(dataset: str) -> str:
 
 
 def declaration_of(
-    dataset: str, variables: Collection[str], kind: str = "", *, by_class: bool = False
+    dataset: str, variables: Collection[str], kind: str = "", *, by_class: bool = False, group: str = ""
 ) -> Domain:
     """Return the declaration by which the records of a dataset are written, and read again.
 
@@ -85,9 +85,10 @@ def declaration_of(
         variables: Its variables; they tell the observation class of one without a mapping.
         kind: The resource type that the records stand in, where they are read.
         by_class: Whether that of the observation class is asked for.
+        group: The observation class, where the records say it.
     """
     code = code_of(dataset)
-    general = of_class(dataset, observation_class(dataset, variables))
+    general = of_class(dataset, group or observation_class(dataset, variables))
     known = [*(declarations(code) if code in DOMAINS and not by_class else ()), general]
     found = next((one for one in known if one.source == kind), known[-1] if kind else known[0])
     return native(found if kind in {"", found.source} else _of_type(found, kind))
@@ -146,6 +147,9 @@ def part_of(dataset: Dataset, study: str) -> Part:
         DATASET: pa.array([dataset.name]).take(pa.array(np.zeros(rows, np.int8))),
         ROW: pa.array(np.arange(1, rows + 1)).cast(TEXT),
     }
+    group = observation_class(dataset.name, columns)
+    if group and code_of(dataset.name) not in ig_datasets():
+        extra[CLASS] = pa.array([group]).take(pa.array(np.zeros(rows, np.int8)))
     return Part(
         dataset.name,
         tuple(columns),

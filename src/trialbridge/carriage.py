@@ -37,6 +37,9 @@ DECIMALS = "decimals"
 DATASET = "dataset"
 """Names the dataset that the record is of."""
 
+CLASS = "class"
+"""Names the observation class of the dataset, where the standard does not say it."""
+
 ROW = "row"
 """Numbers the record in its dataset, from 1."""
 

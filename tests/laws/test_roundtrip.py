@@ -15,6 +15,7 @@ from trialbridge.converters.to_fhir import Resources, patient_id, read_back, to_
 from trialbridge.elements import Version
 from trialbridge.errors import TermError
 from trialbridge.mapping import Domain
+from trialbridge.native import native
 from trialbridge.registry import all_declarations
 from trialbridge.routing import place
 from trialbridge.standards import codelist, ig_variables
@@ -91,6 +92,22 @@ def test_record_to_resource_to_record_is_the_identity(
     _is_fhir(made, release)
 
 
+@pytest.mark.parametrize(
+    ("name", "release"), [(name, ("R4", "R5")[place % 2]) for place, name in enumerate(NAMES)]
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_record_that_comes_from_sdtm_comes_back(name: str, release: Version, data: st.DataObject) -> None:
+    domain = native(declared(name))
+    table = data.draw(tables(domain))
+    made = to_resources(domain, table, VOCABULARY, release)
+    assert made.lost == {}
+    back = read_back(domain, made.written, made.order, VOCABULARY, release)
+    for variable in domain.reversible():
+        assert back[variable].to_pylist() == table[variable].to_pylist(), variable
+    _is_fhir(made, release)
+
+
 def _is_fhir(made: Resources, release: Version) -> None:
     package = "fhir.resources." if release == "R5" else "fhir.resources.R4B."
     for part in made.written:
@@ -109,11 +126,11 @@ def _keys(made: Resources) -> set[str]:
 @pytest.mark.parametrize("release", ["R4", "R5"])
 @pytest.mark.parametrize("name", NAMES)
 def test_no_two_paths_mean_one_place(name: str, release: Version) -> None:
-    domain = declared(name)
-    found: dict[str, str] = {}
-    for path in domain.paths():
-        if (one := place(domain, path, release)) is not None:
-            assert found.setdefault(one.key, path) == path
+    for domain in (declared(name), native(declared(name))):
+        found: dict[str, str] = {}
+        for path in domain.paths():
+            if (one := place(domain, path, release)) is not None:
+                assert found.setdefault(one.key, path) == path
 
 
 def test_the_same_records_make_the_same_resources() -> None:
