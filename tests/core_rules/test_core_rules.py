@@ -321,3 +321,17 @@ def test_the_command_runs_them_beside_ours(tmp_path: Path, capsys: pytest.Captur
     assert main(["validate", str(tmp_path / "ae.csv"), "--core-rules", str(rules), "--json"]) == 1
     said = json.loads(capsys.readouterr().out)
     assert [one["count"] for one in said["clusters"] if one["rule"] == "CORE-900003"] == [1]
+
+
+def test_a_long_value_may_go_on_in_more_variables() -> None:
+    check = {"all": [{"name": "variable_name", "operator": "is_not_contained_by", "value": "$allowed"}]}
+    allowed = rule(
+        check,
+        **{
+            "Rule Type": "Variable Metadata Check",
+            "Scope": {"Domains": {"Include": ["TS"]}},
+            "Operations": [{"id": "$allowed", "operator": "get_model_column_order"}],
+        },
+    )
+    found = run(allowed, TS=[{"TSVAL": "long", "TSVAL1": "value", "TSVALX": "?"}])
+    assert [hit.value for hit in found.hits] == ["TSVALX"]

@@ -14,6 +14,7 @@ from trialbridge.standards.terminology import codelist, codelists
 from trialbridge.validation.frame import Frame
 
 _GENERAL = {"INTERVENTIONS", "EVENTS", "FINDINGS", "FINDINGS ABOUT"}
+_LONG = {"TSVAL", "COVAL"}
 _IDENTIFIERS, _TIMING, _PERSONS = "IDENTIFIERS", "TIMING", "ASSOCIATED PERSONS"
 
 
@@ -79,7 +80,7 @@ def model_variables(frame: Frame, guide: str) -> list[str]:
     """Return the variables that the model allows in a dataset; of other classes, those of the guide."""
     kind = frame.observation_class
     if kind not in _GENERAL:
-        return [variable.name for variable in guide_facts(frame, guide)]
+        return _with_more(frame, [variable.name for variable in guide_facts(frame, guide)])
     own = [*model()["FINDINGS"], *model()[kind]] if kind == "FINDINGS ABOUT" else [*model()[kind]]
     persons = model()[_PERSONS] if frame.name.startswith("AP") and len(frame.name) > 2 else ()
     return _named(frame, [*model()[_IDENTIFIERS], *persons, *own, *model()[_TIMING]])
@@ -94,13 +95,22 @@ def library_order(frame: Frame, guide: str) -> list[str]:
     """Return the variables that a dataset may have, in order: the guide's, with the model's between them."""
     order = [] if is_custom(frame, guide) else [variable.name for variable in guide_facts(frame, guide)]
     if frame.observation_class not in _GENERAL:
-        return order
+        return _with_more(frame, order)
     before = ""
     for name in model_variables(frame, guide):
         if name not in order:
             order.insert(order.index(before) + 1 if before else 0, name)
         before = name
     return order
+
+
+def _with_more(frame: Frame, names: Sequence[str]) -> list[str]:
+    """Return variables with those in which a long value goes on: TSVAL1 behind TSVAL."""
+    found: list[str] = []
+    for name in names:
+        more = (one for one in frame.variables if name in _LONG and one.removeprefix(name).isdigit())
+        found += [name, *more]
+    return found
 
 
 def _named(frame: Frame, names: Sequence[str]) -> list[str]:
