@@ -11,6 +11,7 @@ from lxml import etree
 
 from trialbridge.converters.read_sdtm import READERS, dataset_files
 from trialbridge.converters.read_xpt import read_xpt_members
+from trialbridge.converters.study_tagging import WITHOUT_STF, check_stf
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset
@@ -94,6 +95,10 @@ def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
             ", ".join(map(str, sources)), f"no {', '.join(READERS)} file and no define.xml is there"
         )
     frames = frames_of(_once_each(read))
+    without = WITHOUT_STF
+    if wanted.stf is not None:
+        read.findings += check_stf(wanted.stf, _studies(frames.get("TS") or frames.get("DM")))
+        without = {"stf-absent": WITHOUT_STF["stf-absent"]}
     return Package(
         frames,
         read.files,
@@ -101,8 +106,14 @@ def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
         define,
         _standards(define, frames.get("TS"), wanted),
         complete=any(source.is_dir() for source in sources),
-        stf=wanted.stf,
+        without=without,
     )
+
+
+def _studies(frame: Frame | None) -> frozenset[str]:
+    if frame is None or not frame.has("STUDYID"):
+        return frozenset()
+    return frozenset(pc.unique(frame.text("STUDYID")).drop_null().to_pylist())
 
 
 def _files_of(sources: Sequence[Path], wanted: Wanted) -> list[Path]:

@@ -83,7 +83,7 @@ def _all_null(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
 
 @cache
 def _model(kind: str, version: str) -> frozenset[str]:
-    """Return the endings of all variables that any dataset of a class has, and all identifiers and timings."""
+    """Return the endings of all variables of a class, and of all identifiers and timings."""
     found = set()
     for name, dataset in ig_datasets(version).items():
         own = dataset.observation_class == kind
@@ -95,7 +95,7 @@ def _model(kind: str, version: str) -> frozenset[str]:
 
 
 def _beyond(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
-    """Return the variables that the IG's dataset has not: those of the model, or those that are in neither."""
+    """Return the variables that the IG's dataset has not: those of the model, or those in neither."""
     facts = _facts(package, frame)
     kind = frame.observation_class
     if not facts and kind not in _CLASSES:

@@ -59,7 +59,6 @@ class Package:
         define: The define.xml, where there is one.
         standards: The versions that hold.
         complete: A folder was given: what is not there is missing. Single files speak for themselves alone.
-        stf: The eCTD's study tagging file, where one was given.
         without: Short name of what was not looked at -> why.
 
     Example:
@@ -75,7 +74,6 @@ class Package:
     define: DefineFile | None = None
     standards: Standards = field(default_factory=Standards)
     complete: bool = True
-    stf: Path | None = None
     without: Mapping[str, str] = field(default_factory=dict)
     _subjects: dict[tuple[str, str], Rows] = field(default_factory=dict, repr=False)
 
