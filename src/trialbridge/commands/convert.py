@@ -23,8 +23,15 @@ if TYPE_CHECKING:
     from trialbridge.findings import Finding
     from trialbridge.study import Study
 
-SAMPLE = "nct06737380"
 SAMPLE_INPUT = ("resources.zip", "bad_records.ndjson")
+
+
+class Sample(StrEnum):
+    """The shipped sample trials, by their registry numbers."""
+
+    CELLS_ONCE = "NCT06737380"
+    CELLS_AGAINST_PLACEBO = "NCT02633163"
+    CELLS_AGAINST_INTERLEUKIN = "NCT05631717"
 
 
 class Target(StrEnum):
@@ -125,6 +132,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where to put the sample trial and its run.")] = Path(
         "trialbridge-demo"
     ),
+    trial: Annotated[Sample, typer.Option(help="Which of the sample trials.")] = Sample.CELLS_ONCE,
     json: Json = False,
 ) -> None:
     """Convert a shipped sample trial, and say what to open."""
@@ -136,7 +144,7 @@ def demo(
 
     given, run = out / "input", out / "output"
     refuse_foreign(run)
-    with as_file(files("trialbridge.samples") / SAMPLE) as sample:
+    with as_file(files("trialbridge.samples") / trial.lower()) as sample:
         copytree(sample, given, dirs_exist_ok=True)
     inputs = [given / name for name in SAMPLE_INPUT]
     _convert(inputs, read_study(given / "study.toml"), run, ("xpt",), json=json)
