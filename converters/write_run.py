@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from trialbridge.columns import remembering
 from trialbridge.conversion import Conversion
 from trialbridge.converters.cells import RULES, cells, provenance_schema
 from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
@@ -72,7 +73,9 @@ def write_run(  # noqa: PLR0913 -- the settings of a run, by name
     with beside(out) as folder:
         (folder / "sdtm").mkdir()
         with ThreadPoolExecutor(1) as pool:  # most of a description is work of Arrow, which lets others work
-            described = pool.submit(describe or _undescribed, conversion, created, folder / "sdtm")
+            described = pool.submit(
+                _described, describe or _undescribed, conversion, created, folder / "sdtm"
+            )
             ledger = check_ledger(conversion)
             _write_datasets(conversion, folder, created, ("xpt", *formats))
             _write_accounts(conversion, folder / "run")
@@ -260,6 +263,13 @@ FORMATS: Mapping[str, tuple[str, Write]] = {
     "parquet": ("parquet", _write_parquet),
 }
 """Format -> its folder, and what writes one dataset."""
+
+
+def _described(
+    describe: Describe, conversion: Conversion, created: datetime, folder: Path
+) -> Sequence[Finding]:
+    with remembering():  # what is in a column is asked often
+        return describe(conversion, created, folder)
 
 
 def _undescribed(conversion: Conversion, created: datetime, folder: Path) -> Sequence[Finding]:  # noqa: ARG001 -- a Describe

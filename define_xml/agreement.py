@@ -12,7 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.define_xml.codelists import column_values, decode_name
-from trialbridge.define_xml.datatypes import TEXT_FORMS, has_form, longest, number_digits, text_digits
+from trialbridge.define_xml.datatypes import (
+    TEXT_FORMS,
+    distinct_values,
+    has_form,
+    longest,
+    number_digits,
+    text_digits,
+)
 from trialbridge.define_xml.model import (
     CodeList,
     CodeListItem,
@@ -171,7 +178,7 @@ def _has_type(data_type: str, column: pa.ChunkedArray, *, is_text: bool) -> bool
     """Return whether every value of `column` is of `data_type`."""
     if not is_text:
         return data_type != "integer" or number_digits(column) == 0
-    return data_type not in TEXT_FORMS or has_form(pc.unique(column.drop_null()), data_type)
+    return data_type not in TEXT_FORMS or has_form(distinct_values(column), data_type)
 
 
 def _codes(index: _Index, item: ItemDef, dataset: Dataset, variable: Variable) -> Iterator[Finding]:
@@ -265,8 +272,8 @@ def _distinct(index: _Index, refs: Sequence[ItemRef], dataset: Dataset, variable
     clauses = [index.where_clauses[oid] for ref in refs for oid in ref.where_clause_oids]
     names = [index.items[check.item_oid].name for clause in clauses for check in clause.range_checks]
     columns = [name for name in dict.fromkeys((*names, variable.name)) if name in dataset.table.column_names]
-    valued = dataset.table.filter(pc.is_valid(dataset.table[variable.name]))
-    return valued.select(columns).group_by(columns).aggregate([])
+    valued = dataset.table.select(columns).filter(pc.is_valid(dataset.table[variable.name]))
+    return valued.group_by(columns).aggregate([])
 
 
 def _matching(index: _Index, ref: ItemRef, table: pa.Table) -> pa.Array:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from trialbridge.define_xml.datatypes import distinct_values
 from trialbridge.define_xml.model import Alias, CodeList, CodeListItem, EnumeratedItem, ExternalCodeList
 from trialbridge.define_xml.study import StudyDescription
 from trialbridge.model import Dataset, Variable
@@ -94,7 +94,7 @@ def column_values(column: pa.ChunkedArray) -> list[str]:
         >>> column_values(pa.chunked_array([[2.0, 10.0, None]]))
         ['2', '10']
     """
-    values = pc.unique(column.drop_null()).to_pylist()
+    values = distinct_values(column).to_pylist()
     return [format(value, ".15g") if isinstance(value, float) else value for value in sorted(values)]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.columns import flat, once
 from trialbridge.model import Variable
 
 NUM_LENGTH = 8
@@ -78,8 +79,21 @@ def value_shape(variable: Variable, column: pa.ChunkedArray) -> Shape:
 
 def fitting_form(column: pa.ChunkedArray, forms: tuple[str, ...]) -> str | None:
     """Return the first of `forms` that every value has; the first of all where there is no value."""
-    values = pc.unique(column.drop_null())
-    return next((form for form in forms if has_form(values, form)), None)
+    return next((form for form in forms if has_form(distinct_values(column), form)), None)
+
+
+def distinct_values(column: pa.ChunkedArray) -> pa.Array:
+    """Return the distinct values of a column without null, in the order in which they come.
+
+    Example:
+        >>> distinct_values(pa.chunked_array([["b", None, "a", "b"]])).to_pylist()
+        ['b', 'a']
+    """
+    return once(flat(column), _distinct_values)
+
+
+def _distinct_values(column: pa.Array) -> pa.Array:
+    return pc.unique(column).drop_null()
 
 
 def has_form(values: pa.Array, form: str) -> bool:
@@ -99,7 +113,7 @@ def longest(column: pa.ChunkedArray) -> int:
 
 def text_digits(column: pa.ChunkedArray) -> int:
     """Return the most digits after the point among numbers written as text."""
-    fractions = pc.replace_substring_regex(pc.unique(column.drop_null()), r"^[^.]*\.?", "")
+    fractions = pc.replace_substring_regex(distinct_values(column), r"^[^.]*\.?", "")
     return pc.max(pc.utf8_length(fractions)).as_py() or 0
 
 
@@ -110,7 +124,7 @@ def number_digits(column: pa.ChunkedArray) -> int:
         >>> number_digits(pa.chunked_array([[1.5, 2.25, None]]))
         2
     """
-    values = np.abs(pc.unique(column.drop_null()).to_numpy(zero_copy_only=False).astype(float))
+    values = np.abs(distinct_values(column).to_numpy(zero_copy_only=False).astype(float))
     values = values[np.isfinite(values)]
     return next((digits for digits in range(_MOST_DIGITS) if _written_with(values, digits)), _MOST_DIGITS)
 
