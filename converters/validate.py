@@ -104,7 +104,7 @@ def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
         read.files,
         read.findings,
         define,
-        _standards(define, frames.get("TS"), wanted),
+        _standards(define or _define_beside(sources), frames.get("TS"), wanted),
         complete=any(source.is_dir() for source in sources),
         without=without,
     )
@@ -184,6 +184,13 @@ def _define_of(sources: Sequence[Path], wanted: Wanted) -> DefineFile | None:
         ),
     ]
     return read_define_file(places[0]) if places else None
+
+
+def _define_beside(sources: Sequence[Path]) -> DefineFile | None:
+    """Return the define.xml beside a single file: by its word the same versions hold as for the folder."""
+    beside = (source.parent / "define.xml" for source in sources if source.is_file())
+    found = next((path for path in beside if path.is_file()), None)
+    return read_define_file(found) if found else None
 
 
 def read_define_file(path: Path) -> DefineFile:

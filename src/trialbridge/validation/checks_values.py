@@ -157,6 +157,8 @@ def _other_seriousness(package: Package, rule: Rule, frame: Frame) -> Sequence[H
 def _qualified(package: Package, frame: Frame, name: str) -> Mask | None:
     """Return the rows that have a supplemental qualifier, by their --SEQ; none where there is no SUPP--."""
     other = package.frame(f"SUPP{frame.name}")
+    if other is None and not package.complete:
+        raise NotChecked(f"needs SUPP{frame.name}")
     if other is None or not (other.has("QNAM") and frame.has("--SEQ")):
         return None
     chosen = pc.equal(other.text("QNAM"), name)
@@ -171,6 +173,8 @@ def _joined(first: pa.Array, second: pa.Array) -> pa.Array:
 def _beside_dataset(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
     """Return the variables that must not be there beside another dataset."""
     if not any(map(package.frame, rule.asked["beside"])):
+        if not package.complete:
+            raise NotChecked(f"needs {', '.join(rule.asked['beside'])}")
         return ()
     return [Hits(frame.name, value=name) for name in rule.asked["there"] if frame.has(name)]
 
