@@ -76,7 +76,11 @@ def design_datasets(
 def _rows(table: pa.Table) -> list[Record]:
     """Return the rows of a table of a design as records of text."""
     return [
-        {name: f"{value:g}" if isinstance(value, float) else value for name, value in row.items() if value}
+        {
+            name: f"{value:g}" if isinstance(value, float) else value
+            for name, value in row.items()
+            if value or value == 0  # a visit may have the number 0
+        }
         for row in table.to_pylist()
     ]
 

@@ -328,8 +328,8 @@ def test_the_design_comes_from_the_plan(shipped: Converted) -> None:
     trial = shipped.trial
     assert len(shipped.rows("TI")) == len(trial.criteria)
     assert {row["ETCD"] for row in shipped.rows("TE")} == {element.code for element in trial.elements}
-    assert {row["VISIT"] for row in shipped.rows("TV")} == {
-        visit.name for visit in (*trial.visits, trial.termination)
+    assert {(row["VISITNUM"], row["VISIT"]) for row in shipped.rows("TV")} == {
+        (float(visit.number), visit.name) for visit in (*trial.visits, trial.termination)
     }
     assert {row["ARMCD"] for row in shipped.rows("TA")} == set(trial.arms)
     summary = {row["TSPARMCD"]: row["TSVAL"] for row in shipped.rows("TS")}
