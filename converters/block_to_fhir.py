@@ -16,10 +16,11 @@ import pyarrow.compute as pc
 from trialbridge.columns import TEXT, by_value, remembering
 from trialbridge.converters.assemble import Written
 from trialbridge.converters.fhir_gate import Gate
-from trialbridge.converters.fhir_parts import declaration_of
+from trialbridge.converters.fhir_parts import code_of, declaration_of
 from trialbridge.converters.to_fhir import Resources, patient_id, to_resources
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
+from trialbridge.loinc_back import loinc_column
 from trialbridge.mapping import Domain
 from trialbridge.native import with_arms
 from trialbridge.registry import SUBJECTS
@@ -101,6 +102,7 @@ def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> 
             version,
             ids=one.ids,
             numeric=one.numeric,
+            beside={"LBLOINC": loinc_column(one.table)} if code_of(one.dataset) == "LB" else None,
         )
         counts.append(Counts(one.dataset, made.carried, made.dated, made.lost))
         subjects |= dict.fromkeys(pc.unique(one.table["USUBJID"]).drop_null().to_pylist())

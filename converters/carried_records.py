@@ -61,6 +61,9 @@ PROOF = "~"
 STAGED = ("_source", "_position", "_within", "", "id", "meta.versionId", "_version")
 """The staged columns of `conversion.POINTERS`, in its order."""
 
+OF_WHAT = "target[].reference"
+"""What is read of a Provenance."""
+
 HEAD = 2**16
 FIRST = 64
 """Bytes of a file, and files, that are looked at to guess what was carried."""
@@ -156,6 +159,7 @@ def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> 
         numeric = frozenset().union(*(one.numeric for one in found.get(name, ())))
         whole.datasets.append(restored_dataset(name, table, known.get(name), numeric, study))
         study = study or study_of_datasets(whole.datasets)
+    whole.drawn["Provenance"].append(_of_libraries(staged))
     for kind, rows in design.rows.items():
         whole.drawn[kind].append(rows)
     return whole
@@ -212,6 +216,15 @@ def _declared(staged: Staged, whole: Restored) -> dict[str, DeclaredDataset]:
     found = {row: one for row, data in contents if data and (one := read_library(data)) is not None}
     whole.drawn["Library"].append(np.fromiter(found, np.int64, len(found)))
     return {one.name: one for one in found.values()}
+
+
+def _of_libraries(staged: Staged) -> np.ndarray:
+    """Return the rows of what says where a dataset comes from."""
+    table = staged.table("Provenance")
+    if table is None:
+        return np.zeros(0, np.int64)
+    ours = pc.fill_null(pc.match_substring(column(table, OF_WHAT), "Library/"), False)  # noqa: FBT003 -- an Arrow scalar
+    return np.flatnonzero(ours.to_numpy(zero_copy_only=False))
 
 
 def _records(
@@ -366,6 +379,7 @@ def carried_paths(*, natively: bool = False) -> dict[str, Paths]:
     known = [*all_declarations(), *generic]
     paths = paths_by_type([*known, *(map(native, known) if natively else ())])
     paths["Library"] = {"": dict.fromkeys(LIBRARY)}
+    paths.setdefault("Provenance", {}).setdefault("", {})[OF_WHAT] = None
     return paths
 
 

@@ -93,7 +93,7 @@ class DatasetsToFhir:
         parts = [part for part in parts if part.name not in design.names]
         for name in design.names:
             self.accounts[name].carried.update(design.carried[name])
-        yield self._checked([*map(_library, self.datasets), *map(_line, design.others)])
+        yield self.checked([*map(_library, self.datasets), *map(_line, design.others)])
         questions = questions_of(self.datasets)
         seen: set[tuple[str, str]] = set()
         for made in self._made(self._tasks(parts)):
@@ -105,7 +105,7 @@ class DatasetsToFhir:
             whole = [self._whole(line, questions) if line[:2] in shared else line for line in fresh]
             yield [self._designed(line, design) for line in whole]
         if design.names and not self.joined:
-            yield self._checked([_line(design.study)])
+            yield self.checked([_line(design.study)])
 
     def _tasks(self, parts: Sequence[Part]) -> Iterator[list[Slice]]:
         """Yield the records of each block."""
@@ -162,7 +162,7 @@ class DatasetsToFhir:
         if not items:
             return line
         text = ENCODER.encode({**resource, "item": [dict(one) for one in items]})
-        return self._checked([line._replace(text=text)])[0]
+        return self.checked([line._replace(text=text)])[0]
 
     def _designed(self, line: Line, design: DesignResources) -> Line:
         """Return the study of the subjects with the design of the trial, and any other resource as it is."""
@@ -173,9 +173,9 @@ class DatasetsToFhir:
             return line
         self.joined = True
         text = ENCODER.encode(with_design(resource, design.study))
-        return self._checked([line._replace(text=text)])[0]
+        return self.checked([line._replace(text=text)])[0]
 
-    def _checked(self, lines: list[Line]) -> list[Line]:
+    def checked(self, lines: list[Line]) -> list[Line]:
         """Return some resources, after the gate has seen them; they may lead to what was yielded before."""
         names = {f"{line.kind}/{line.id}" for line in lines}
         known = self.shared - names

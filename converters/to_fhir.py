@@ -55,7 +55,7 @@ class Resources:
     lost: Mapping[str, int]
 
 
-def to_resources(
+def to_resources(  # noqa: PLR0913 -- what is written, how it is written, and what stands beside it
     domain: Domain,
     table: Cells,
     vocabulary: Vocabulary,
@@ -63,6 +63,7 @@ def to_resources(
     *,
     ids: pa.Array | None = None,
     numeric: frozenset[str] = frozenset(),
+    beside: Cells | None = None,
 ) -> Resources:
     """Return the resources of SDTM records, from which the same records can be read.
 
@@ -73,11 +74,12 @@ def to_resources(
         version: The FHIR release to write.
         ids: The id of each record's resource; made of its keys where nobody gives them.
         numeric: The variables that are numbers.
+        beside: Columns that are written in the place of those of `table`, with what follows from the record.
     """
     nothing = blank(len(table["USUBJID"]))
     table = {**dict.fromkeys(domain.reversible(), nothing), **table}
     assembler = _assembler(domain, version)
-    leaves = to_leaves(domain, table, vocabulary, version)
+    leaves = to_leaves(domain, {**table, **(beside or {})}, vocabulary, version)
     ids = _ids(domain, table) if ids is None else ids
     subjects = by_value(table["USUBJID"], patient_id)
     made = assembler.assemble(leaves, ids, subjects)

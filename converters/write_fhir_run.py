@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from trialbridge.converters.datasets_to_fhir import Account, DatasetsToFhir
+from trialbridge.converters.fhir_provenance import provenances
 from trialbridge.converters.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -101,6 +102,7 @@ def write_fhir_run(conversion: DatasetsToFhir, run: FhirRun, *, force: bool = Fa
         with FhirFolder(folder / FHIR, run.form) as target:
             for lines in conversion:
                 target.write(lines)
+            target.write(conversion.checked(list(provenances(conversion.datasets, run.created, run.inputs))))
         findings = [*run.findings, *conversion.findings, *_lost(conversion.accounts)]
         summary = _summary(conversion, target.counts, findings)
         (folder / "run" / "findings.json").write_bytes(to_json(findings))
