@@ -1,0 +1,150 @@
+"""``trialbridge validate`` as people call it: input, exit codes, reports."""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ET
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from trialbridge.cli import main
+from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
+from trialbridge.converters.write_dataset_json import write_dataset_json
+from trialbridge.converters.write_xpt import write_xpt
+
+sys.path.insert(0, str(Path(__file__).parent))
+from clean_package import dataset, tables  # noqa: E402 -- beside this file
+
+CREATED = datetime(2020, 1, 1)  # noqa: DTZ001 -- a header has no zone
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "sdtm"
+    made.mkdir()
+    for name, rows in tables().items():
+        write_xpt(dataset(name, rows), made / f"{name.lower()}.xpt", created=CREATED)
+    return made
+
+
+def damage(folder: Path) -> None:
+    made = tables()
+    made["CM"][0]["CMENDTC"] = "2020-02-01"
+    made["CM"][0]["CMENDY"] = 1
+    write_xpt(dataset("CM", made["CM"]), folder / "cm.xpt", created=CREATED)
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, Any]:
+    code = main(["validate", *arguments, "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_a_clean_part_ends_with_0(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = printed(capsys, str(folder), "--only", "content")
+    assert (code, found["counts"]["error"], found["counts"]["warning"]) == (0, 0, 0)
+
+
+def test_findings_end_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(folder)
+    code, found = printed(capsys, str(folder), "--only", "content")
+    assert code == 1
+    assert {one["rule"] for one in found["clusters"] if one["severity"] != "notice"} == {
+        "start-after-end", "start-day-after-end-day",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments", [["nowhere"], ["{folder}", "--report", "report.doc"], ["{folder}", "--only", "all"]])
+def test_bad_input_ends_with_3(folder: Path, arguments: list[str]) -> None:
+    assert main(["validate", *(one.format(folder=folder) for one in arguments)]) == 3
+
+
+def test_an_empty_folder_ends_with_3(tmp_path: Path) -> None:
+    assert main(["validate", str(tmp_path)]) == 3
+
+
+def test_the_summary_names_rule_dataset_and_ids(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(folder)
+    assert main(["validate", str(folder)]) == 1
+    said = capsys.readouterr().out
+    assert "CMSTDTC is after CMENDTC" in said
+    assert "SD0013" in said
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (b"HEADER RECORD*******LIBV8   HEADER RECORD!!!!!!!000000000000000000000000000000  " * 5, "file-xport-8"),
+        (b"**COMPRESSED** **COMPRESSED** **COMPRESSED** " * 9, "file-cport"),
+        (b"<html>404 Not Found</html>", "file-unreadable"),
+        (b"", "file-unreadable"),
+    ],
+)
+def test_what_is_no_transport_file_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], content: bytes, rule: str
+) -> None:
+    (folder / "zz.xpt").write_bytes(content)
+    code, found = printed(capsys, str(folder), "--only", "xpt")
+    assert code == 1
+    assert rule in {one["rule"] for one in found["clusters"]}
+
+
+def test_formats_give_the_same_answer(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(folder)
+    other = tmp_path / "json"
+    other.mkdir()
+    for name, rows in tables().items():
+        write_dataset_json(dataset(name, rows), other / f"{name.lower()}.json", metadata=DatasetJsonMetadata(CREATED))
+    made = tables()
+    made["CM"][0].update(CMENDTC="2020-02-01", CMENDY=1)
+    write_dataset_json(dataset("CM", made["CM"]), other / "cm.json", metadata=DatasetJsonMetadata(CREATED))
+    both = [printed(capsys, str(place), "--only", "content")[1]["clusters"] for place in (folder, other)]
+    assert both[0] == both[1]
+
+
+def test_reports_of_every_form(folder: Path, tmp_path: Path) -> None:
+    damage(folder)
+    names = [tmp_path / f"report{ending}" for ending in (".xlsx", ".html", ".json", ".sarif", ".xml")]
+    options = [word for name in names for word in ("--report", str(name))]
+    assert main(["validate", str(folder), *options]) == 1
+    book = openpyxl.load_workbook(names[0])
+    assert book.sheetnames == ["Dataset Summary", "Issue Summary", "Issue Details", "Rules Report"]
+    columns = [cell.value for cell in book["Issue Details"][1]]
+    assert {"Domain", "Record", "Count", "Variables", "Values", "Publisher ID", "Message", "Category"} < set(columns)
+    place = columns.index("Explanation")
+    assert all(not row[place] for row in book["Issue Details"].iter_rows(min_row=2, values_only=True))
+    found = json.loads(names[2].read_bytes())
+    assert sum(one["count"] for one in found["clusters"]) == len(found["findings"])
+    record = next(one for one in found["findings"] if "CMENDTC" in one["variables"])
+    assert (record["dataset"], record["record"], record["keys"]) == ("CM", 1, "USUBJID=LK-1-001, CMSEQ=1")
+    sarif = json.loads(names[3].read_bytes())
+    result = next(one for one in sarif["runs"][0]["results"] if one["ruleId"] == "start-after-end")
+    assert sarif["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "start-after-end"
+    failures = ET.parse(names[4]).findall(".//failure")  # noqa: S314 -- our own file
+    assert any("CMSTDTC" in (one.text or "") for one in failures)
+
+
+def test_equal_input_gives_equal_reports(folder: Path, tmp_path: Path) -> None:
+    for number in (1, 2):
+        main(["validate", str(folder), "--report", str(tmp_path / f"{number}.xlsx")])
+    assert (tmp_path / "1.xlsx").read_bytes() == (tmp_path / "2.xlsx").read_bytes()
+
+
+STF = """<?xml version="1.0"?><ectd:study xmlns:ectd="http://www.ich.org/ectd"><study-identifier><title>A</title>
+<study-id>{study}</study-id></study-identifier><study-document><doc-content>
+<file-tag name="data-tabulation-dataset-sdtm" info-type="us"/></doc-content></study-document></ectd:study>"""
+
+
+def test_the_study_tagging_file_is_read_when_it_is_given(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stf = tmp_path / "stf.xml"
+    stf.write_text(STF.format(study="OTHER"))
+    _, found = printed(capsys, str(folder), "--only", "trc", "--stf", str(stf))
+    assert {"trc-stf-study", "trc-stf-tag"} <= {one["rule"] for one in found["clusters"]}
+    _, found = printed(capsys, str(folder), "--only", "trc")
+    assert {one["reason"] for one in found["rules"] if one["id"].startswith("trc-stf")} >= {"needs --stf FILE"}
