@@ -137,12 +137,20 @@ def _study(studies: Sequence[Resource], named: str) -> tuple[Resource | None, li
     known = [
         one for one in whole if named in {node.get("value") for node in dicts(one.data.get("identifier"))}
     ]
-    chosen = known or whole
+    chosen = list({_number(one.data): one for one in reversed(known or whole)}.values())
     if len(chosen) > 1:
         names = ", ".join(sorted(f"ResearchStudy/{one.data.get('id')}" for one in chosen))
         message = f"there are several studies ({names}); nothing says whose design counts"
         return None, [Finding(Severity.WARNING, "design-of-several-studies", message, "TS")]
     return (chosen[0] if chosen else None), []
+
+
+def _number(study: Json) -> str:
+    """Return what a study is known by: bundles of several subjects may each bring it along."""
+    numbers = dicts(study.get("identifier"))
+    usual = [one for one in numbers if one.get("use") == "usual"]
+    values = (str(one["value"]) for one in (*usual, *numbers) if one.get("value"))
+    return next(values, str(study.get("id")))
 
 
 def _references(nodes: object) -> set[str]:
@@ -151,7 +159,8 @@ def _references(nodes: object) -> set[str]:
 
 def _named(resources: Sequence[Resource], references: set[str]) -> list[Resource]:
     tails = {"/".join(text.partition("|")[0].split("/")[-2:]) for text in references}
-    return [one for one in resources if one.names & (references | tails)]
+    found = [one for one in resources if one.names & (references | tails)]
+    return list({(one.kind, str(one.data.get("id"))): one for one in reversed(found)}.values())
 
 
 def _is_design(plan: Json) -> bool:
