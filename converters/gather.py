@@ -27,16 +27,20 @@ def elements_table(census: Census) -> pa.Table:
 def ordered_findings(findings: Sequence[Finding], census: Census) -> tuple[Finding, ...]:
     """Return the findings in an order of their own, equal ones gathered; unread modifiers are among them."""
     found = [*findings, *_unread_modifiers(census)]
-    firsts: dict[Finding, Finding] = {}
-    counts: dict[Finding, int] = defaultdict(int)
+    equal: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
     for one in found:
-        key = replace(one, count=1)
-        if one.rule in OF_THE_STUDY:
-            key = replace(key, record="", resource="")
-        firsts.setdefault(key, one)
-        counts[key] += one.count
-    gathered = [replace(firsts[key], count=count) for key, count in counts.items()]
+        key = _said_of_the_study(one) if one.rule in OF_THE_STUDY else (one.severity, *_finding_key(one))
+        equal[key].append(one)
+    gathered = [
+        some[0] if len(some) == 1 else replace(some[0], count=sum(one.count for one in some))
+        for some in equal.values()
+    ]
     return tuple(sorted(gathered, key=_finding_key))
+
+
+def _said_of_the_study(one: Finding) -> tuple[str, ...]:
+    """Return what makes findings on a test in the whole study equal: not the record that they name."""
+    return (one.severity, *_finding_key(replace(one, record="", resource="")))
 
 
 def _finding_key(one: Finding) -> tuple[str, ...]:

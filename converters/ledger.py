@@ -14,7 +14,7 @@ from trialbridge.conversion import RESOURCES
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.stage import Staged, column
 
-MAPPED, EXCLUDED, UNMAPPED = "mapped", "excluded", "unmapped"
+STATUSES = MAPPED, EXCLUDED, UNMAPPED = "mapped", "excluded", "unmapped"
 NOT_DRAWN_ON = "no record draws on it"
 NO_SUBJECT = "its subject is not in the study"
 OUTCOME = "tells how a request went; it is no fact of a subject"
@@ -69,13 +69,13 @@ def _of_type(
         "source": names.take(column(table, "_source")),
         "position": column(table, "_position"),
         "within": column(table, "_within"),
-        "resource_type": pa.array([kind] * rows, pa.string()),
+        "resource_type": pa.repeat(kind, rows),
         "id": column(table, "id"),
         "version_id": column(table, "meta.versionId"),
         "release": column(table, "_version"),
         "usubjid": account.usubjid if account.usubjid is not None else pa.nulls(rows, pa.string()),
-        "status": pa.array(status, pa.string()),
-        "reason": pa.array(reason, pa.string()),
+        "status": status,
+        "reason": reason,
         "domains": domains,
         "records": records,
         "digest": column(table, "_hash"),
@@ -83,12 +83,11 @@ def _of_type(
     return pa.table(columns, schema=RESOURCES)
 
 
-def _states(
-    kind: str, rows: int, doubles: Mapping[int, str], account: Account
-) -> tuple[np.ndarray, np.ndarray]:
+def _states(kind: str, rows: int, doubles: Mapping[int, str], account: Account) -> tuple[pa.Array, pa.Array]:
     """Return the status and the reason of each row; what is said later overrules what is said before."""
-    status = np.full(rows, EXCLUDED if kind in DROPPED else UNMAPPED, object)
-    reason = np.full(rows, DROPPED.get(kind) or NOT_SAID.get(kind, NOT_DRAWN_ON), object)
+    status = np.full(rows, STATUSES.index(EXCLUDED if kind in DROPPED else UNMAPPED), np.int8)
+    reason = np.zeros(rows, np.int32)
+    said = {DROPPED.get(kind) or NOT_SAID.get(kind, NOT_DRAWN_ON): 0}
     whys = account.unmapped | account.left
     in_part = {row: f"in part: {why}" for row, why in whys.items() if row in account.drawn}
     for state, reasons in (
@@ -100,9 +99,9 @@ def _states(
         (EXCLUDED, doubles),
     ):
         chosen = np.fromiter(reasons, np.int64, len(reasons))
-        status[chosen] = state
-        reason[chosen] = list(reasons.values())
-    return status, reason
+        status[chosen] = STATUSES.index(state)
+        reason[chosen] = [said.setdefault(why, len(said)) for why in reasons.values()]
+    return pa.array(STATUSES).take(pa.array(status)), pa.array(said, pa.string()).take(pa.array(reason))
 
 
 def _records(account: Account, rows: int) -> tuple[pa.Array, pa.Array]:

@@ -194,7 +194,7 @@ TAKEN, HEAD, EMPTY, REPEATS, UNKNOWN, UNMAPPED = range(6)
 def _states(
     values: np.ndarray, heads: np.ndarray, domain: np.ndarray, known: np.ndarray, repeated: np.ndarray
 ) -> np.ndarray:
-    mapped = np.isin(domain, DOMAINS)
+    mapped = pc.is_in(pa.array(domain, pa.string()), pa.array(DOMAINS)).to_numpy(zero_copy_only=False)
     conditions = [
         ~values & heads,
         ~values,
