@@ -18,7 +18,7 @@ from trialbridge.converters.write_dataset_json import write_dataset_json
 from trialbridge.converters.write_xpt import write_xpt
 
 sys.path.insert(0, str(Path(__file__).parent))
-from clean_package import dataset, tables  # noqa: E402 -- beside this file
+from clean_package import dataset, tables
 
 CREATED = datetime(2020, 1, 1)  # noqa: DTZ001 -- a header has no zone
 
@@ -54,11 +54,14 @@ def test_findings_end_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -
     code, found = printed(capsys, str(folder), "--only", "content")
     assert code == 1
     assert {one["rule"] for one in found["clusters"] if one["severity"] != "notice"} == {
-        "start-after-end", "start-day-after-end-day",
-    }  # fmt: skip
+        "start-after-end",
+        "start-day-after-end-day",
+    }
 
 
-@pytest.mark.parametrize("arguments", [["nowhere"], ["{folder}", "--report", "report.doc"], ["{folder}", "--only", "all"]])
+@pytest.mark.parametrize(
+    "arguments", [["nowhere"], ["{folder}", "--report", "report.doc"], ["{folder}", "--only", "all"]]
+)
 def test_bad_input_ends_with_3(folder: Path, arguments: list[str]) -> None:
     assert main(["validate", *(one.format(folder=folder) for one in arguments)]) == 3
 
@@ -78,7 +81,10 @@ def test_the_summary_names_rule_dataset_and_ids(folder: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("content", "rule"),
     [
-        (b"HEADER RECORD*******LIBV8   HEADER RECORD!!!!!!!000000000000000000000000000000  " * 5, "file-xport-8"),
+        (
+            b"HEADER RECORD*******LIBV8   HEADER RECORD!!!!!!!000000000000000000000000000000  " * 5,
+            "file-xport-8",
+        ),
         (b"**COMPRESSED** **COMPRESSED** **COMPRESSED** " * 9, "file-cport"),
         (b"<html>404 Not Found</html>", "file-unreadable"),
         (b"", "file-unreadable"),
@@ -93,12 +99,16 @@ def test_what_is_no_transport_file_is_named(
     assert rule in {one["rule"] for one in found["clusters"]}
 
 
-def test_formats_give_the_same_answer(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_formats_give_the_same_answer(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     damage(folder)
     other = tmp_path / "json"
     other.mkdir()
     for name, rows in tables().items():
-        write_dataset_json(dataset(name, rows), other / f"{name.lower()}.json", metadata=DatasetJsonMetadata(CREATED))
+        write_dataset_json(
+            dataset(name, rows), other / f"{name.lower()}.json", metadata=DatasetJsonMetadata(CREATED)
+        )
     made = tables()
     made["CM"][0].update(CMENDTC="2020-02-01", CMENDY=1)
     write_dataset_json(dataset("CM", made["CM"]), other / "cm.json", metadata=DatasetJsonMetadata(CREATED))
@@ -114,7 +124,9 @@ def test_reports_of_every_form(folder: Path, tmp_path: Path) -> None:
     book = openpyxl.load_workbook(names[0])
     assert book.sheetnames == ["Dataset Summary", "Issue Summary", "Issue Details", "Rules Report"]
     columns = [cell.value for cell in book["Issue Details"][1]]
-    assert {"Domain", "Record", "Count", "Variables", "Values", "Publisher ID", "Message", "Category"} < set(columns)
+    assert {"Domain", "Record", "Count", "Variables", "Values", "Publisher ID", "Message", "Category"} < set(
+        columns
+    )
     place = columns.index("Explanation")
     assert all(not row[place] for row in book["Issue Details"].iter_rows(min_row=2, values_only=True))
     found = json.loads(names[2].read_bytes())
@@ -147,4 +159,6 @@ def test_the_study_tagging_file_is_read_when_it_is_given(
     _, found = printed(capsys, str(folder), "--only", "trc", "--stf", str(stf))
     assert {"trc-stf-study", "trc-stf-tag"} <= {one["rule"] for one in found["clusters"]}
     _, found = printed(capsys, str(folder), "--only", "trc")
-    assert {one["reason"] for one in found["rules"] if one["id"].startswith("trc-stf")} >= {"needs --stf FILE"}
+    assert {one["reason"] for one in found["rules"] if one["id"].startswith("trc-stf")} >= {
+        "needs --stf FILE"
+    }

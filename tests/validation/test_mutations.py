@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -17,22 +15,13 @@ from trialbridge.validation.package import Package
 from trialbridge.validation.rule import rules
 from trialbridge.validation.run import run_rules
 
+sys.path.insert(0, str(Path(__file__).parent))
+import clean_package as clean
+
 Tables = dict[str, list[dict[str, Any]]]
 Change = Callable[[Tables], None]
 
 
-def _module(name: str) -> ModuleType:
-    path = Path(__file__).with_name(f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-clean = _module("clean_package")
 RULES = [rule for rule in rules() if rule.facts.id != "trc-define-absent"]
 """The package of these tests has no define.xml; tests of define.xml are elsewhere."""
 

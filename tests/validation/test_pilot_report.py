@@ -94,13 +94,17 @@ def places(validation: Validation, rule: str) -> set[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("rule", LISTED)
-def test_every_listed_row_is_found(rule: str, validation: Validation, report: tuple[set[str], Places]) -> None:
+def test_every_listed_row_is_found(
+    rule: str, validation: Validation, report: tuple[set[str], Places]
+) -> None:
     listed = report[1][rule]
     assert listed
     assert not listed - places(validation, rule)
 
 
-@pytest.mark.parametrize(("rule", "count"), [("SD0026", 318), ("SD0029", 2116), ("SD2236", 12), ("SD1131", 7)])
+@pytest.mark.parametrize(
+    ("rule", "count"), [("SD0026", 318), ("SD0029", 2116), ("SD2236", 12), ("SD1131", 7)]
+)
 def test_no_row_more_than_the_report_counts(rule: str, count: int, validation: Validation) -> None:
     assert len(places(validation, rule)) == count
 
@@ -134,7 +138,9 @@ def test_the_gate_takes_less_than_a_second(datasets: Path) -> None:
     assert reasons.keys() == {"trc-stf-study", "trc-stf-tag", "trc-stf-absent"}
 
 
-def test_a_file_alone_gets_the_answer_that_it_gets_in_its_folder(datasets: Path, validation: Validation) -> None:
+def test_a_file_alone_gets_the_answer_that_it_gets_in_its_folder(
+    datasets: Path, validation: Validation
+) -> None:
     alone = run_rules(read_package([datasets / "ae.xpt"]), rules("content"))
     whole = {outcome.rule.id: outcome for outcome in validation.outcomes}
     for outcome in alone.outcomes:
