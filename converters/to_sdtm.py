@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from trialbridge.columns import joined, remembering, split
 from trialbridge.conversion import Conversion
+from trialbridge.converters.blinding import may_be_seen
 from trialbridge.converters.carried_records import Restored, carried_paths, restored, seem_carried
 from trialbridge.converters.check_scores import check_scores
 from trialbridge.converters.check_terms import check_foreign, check_terms
@@ -95,10 +96,10 @@ def to_sdtm(  # noqa: PLR0913 -- the settings of a run, by name
     with ThreadPoolExecutor(1) as pool:  # files are hashed while the tables are worked on
         hashes = pool.submit(lambda: {source.name: source.sha256 for source in found})
         if carried.datasets:
-            return restored_conversion(run, staged, identities, carried, hashes.result())
+            return may_be_seen(restored_conversion(run, staged, identities, carried, hashes.result()))
         plan = _plan(run, staged, identities)
         tables = _tables(run, plan, block_subjects)
-        return _conversion(run, plan, tables, hashes.result())
+        return may_be_seen(_conversion(run, plan, tables, hashes.result()))
 
 
 def _read(

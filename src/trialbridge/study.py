@@ -38,7 +38,9 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
         "products": list,
         "cut": str,
         "decisions": str,
+        "blinded": bool,
     },
+    "blinded": {"tests": list},
     "subject": {"usubjid": str},
     "identifiers": {"study": str, "site": str, "subject": str},
     "patterns": {},
@@ -94,6 +96,8 @@ class Study:
         arms: Arm as the data names it -> ARMCD.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> ``category`` -> QSCAT.
         instruments: --CAT of an instrument -> the domain that the study keeps it in.
+        blinded: Whether the trial is still blind, and all that says who got what is masked.
+        blinded_tests: The tests whose results unblind: ``TESTCD``, or ``XX.TESTCD``.
         permitted: ``DM.ARM`` -> the values that the design allows.
         cut: Data cut-off date, for file headers; empty for the latest date in the input.
         every_patient: Whether each Patient is a subject, where there is no ResearchSubject.
@@ -121,6 +125,8 @@ class Study:
     arms: Mapping[str, str] = field(default_factory=dict)
     questionnaires: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     instruments: Mapping[str, str] = field(default_factory=dict)
+    blinded: bool = False
+    blinded_tests: tuple[str, ...] = ()
     permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     cut: str = ""
     every_patient: bool = False
@@ -171,6 +177,7 @@ class Study:
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
         found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
         found += [(f"domain of {name}", domain) for name, domain in self.instruments.items()]
+        found += [("blinded", ", ".join(self.blinded_tests) or "yes")] if self.blinded else []
         made = self.decisions
         named = {
             "USUBJID": self.usubjid,
@@ -356,6 +363,8 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         arms=data.get("arms", {}),
         questionnaires=data.get("questionnaires", {}),
         instruments={name: own["domain"] for name, own in data.get("instruments", {}).items()},
+        blinded=study.get("blinded", False),
+        blinded_tests=tuple(data.get("blinded", {}).get("tests", ())),
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
         cut=study.get("cut", ""),
         decisions=_decisions(study.get("decisions", ""), source),

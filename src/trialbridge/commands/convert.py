@@ -109,6 +109,9 @@ def convert(
     force: Annotated[
         bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
     ] = False,
+    blinded: Annotated[
+        bool, typer.Option("--blinded", help="Mask arms, product, doses and what [blinded] lists.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Convert FHIR to SDTM, or SDTM to FHIR, with the proof of every value."""
@@ -121,6 +124,7 @@ def convert(
     with early_processes(inputs, processes) as others:
         become_lean()
         settings = _settings(config, study, units, ct, decisions, terminology, loinc)
+        settings = replace(settings, blinded=settings.blinded or blinded)
         written = _formats(formats)
         summary = _convert(
             inputs, settings, out, written, processes=processes, others=others, force=force, json=json
@@ -211,7 +215,13 @@ def _convert(
         conversion = to_sdtm(inputs, settings, processes=processes, progress=progress, others=others)
         created = header_date(conversion)
         summary = write_run(
-            conversion, out, created=created, inputs=inputs, formats=formats, describe=describe, force=force
+            conversion,
+            out,
+            created=created,
+            inputs=() if settings.blinded else inputs,
+            formats=formats,
+            describe=describe,
+            force=force,
         )
     if json:
         print_json(to_json(summary))
