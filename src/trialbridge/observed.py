@@ -257,7 +257,7 @@ def specimen(domain: str) -> Rules:
             "LOINC": At(f"{CODE}.coding[system={LOINC}].code"),
             "SPEC": OneOf(Coded("specimen->type", "SPECTYPE", "specimen"), Tested(CODE, "spec")),
             "SPCCND": Coded("specimen->condition[]", "SPECCOND", "specimen_condition", verbatim=True),
-            "SPCUFL": At("specimen->status", Codes({"unsatisfactory": "Y"}, partial=True)),
+            "SPCUFL": At("specimen->status", Codes({"unsatisfactory": "N"}, partial=True)),
             "METHOD": OneOf(Coded("method", "METHOD", "method", verbatim=True), Tested(CODE, "method")),
             "FAST": OneOf(
                 Coded("specimen->collection.fastingStatusCodeableConcept", "NY", "fasting"),
