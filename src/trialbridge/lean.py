@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import sys
 from importlib.abc import MetaPathFinder
@@ -28,7 +26,6 @@ def become_lean() -> None:
     starts a thread for each processor, which wait by turning in circles: nothing here is linear algebra. At
     the end nobody looks for reference cycles in what is there: the memory goes back as a whole.
     """
-    atexit.register(gc.freeze)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import pyarrow as pa  # noqa: PLC0415 -- only now
 
