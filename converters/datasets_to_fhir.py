@@ -200,10 +200,7 @@ def _slices(
 
 
 def _account(part: Part) -> Account:
-    cells = {
-        name: len(column) - column.null_count for name, column in part.columns.items() if name not in IMPLIED
-    }
-    return Account(len(part.subjects), Counter(cells))
+    return Account(len(part.subjects), Counter(part.columns.filled()))
 
 
 def _line(resource: Json) -> Line:

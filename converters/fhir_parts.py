@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from trialbridge.carriage import CLASS, DATASET, ROW
 from trialbridge.classes import observation_class, of_class
-from trialbridge.columns import SEPARATOR, TEXT, flat
+from trialbridge.columns import SEPARATOR, TEXT
+from trialbridge.converters.texts import Texts, filled
 from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
 from trialbridge.native import native
@@ -53,7 +54,7 @@ class Part:
 
     name: str
     variables: tuple[str, ...]
-    columns: dict[str, pa.Array]
+    columns: Texts
     numeric: frozenset[str]
     subjects: pa.Array
     ids: pa.Array
@@ -61,8 +62,7 @@ class Part:
 
     def take(self, rows: np.ndarray) -> dict[str, pa.Array]:
         """Return some of the records."""
-        chosen = pa.array(rows)
-        return {name: column.take(chosen) for name, column in self.columns.items()}
+        return self.columns.take(rows)
 
 
 def code_of(dataset: str) -> str:
@@ -132,16 +132,13 @@ def part_of(dataset: Dataset, study: str) -> Part:
         study: What `study_of_datasets` found.
     """
     rows = len(dataset.table)
+    columns = Texts(dataset, tuple(variable.name for variable in dataset.variables), {})
     numeric = frozenset(variable.name for variable in dataset.variables if variable.type == "Num")
-    columns = {variable.name: text_of(dataset, variable.name) for variable in dataset.variables}
     implied = {
         name for name, value in implied_values(dataset.name, study).items() if _all(columns.get(name), value)
     }
-    kept = {
-        name: column for name, column in columns.items() if name not in implied and column.null_count < rows
-    }
-    if dataset.name == "DM":
-        kept |= {name: columns[name] for name in implied if name == "STUDYID"}
+    told = implied - {"STUDYID"} if dataset.name == "DM" else implied
+    kept = tuple(name for name in columns if name not in told and filled(dataset, name))
     subjects = columns.get("USUBJID", pa.nulls(rows, TEXT))
     extra = {
         DATASET: pa.array([dataset.name]).take(pa.array(np.zeros(rows, np.int8))),
@@ -153,7 +150,7 @@ def part_of(dataset: Dataset, study: str) -> Part:
     return Part(
         dataset.name,
         tuple(columns),
-        {**kept, **extra},
+        Texts(dataset, kept, extra),
         numeric | {ROW},
         subjects,
         _ids(dataset, columns, study),
@@ -210,18 +207,6 @@ def implied_values(dataset: str, study: str) -> dict[str, str]:
 
 def _all(column: pa.Array | None, value: str) -> bool:
     return column is not None and not column.null_count and pc.all(pc.equal(column, value)).as_py()
-
-
-def text_of(dataset: Dataset, name: str) -> pa.Array:
-    """Return a column as text: a number in its shortest form, ``.A`` for missing A."""
-    column = flat(dataset.table[name])
-    if pa.types.is_string(column.type):
-        return column
-    text = column.cast(TEXT)
-    if name in dataset.missing:
-        marks = pc.binary_join_element_wise(".", dataset.missing[name].cast(TEXT), "")
-        text = pc.coalesce(text, marks)
-    return text
 
 
 def blocks(parts: Sequence[Part], subjects: int | None = None) -> Iterator[dict[str, np.ndarray]]:

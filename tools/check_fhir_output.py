@@ -1,7 +1,7 @@
 """Look at every resource that a package of SDTM becomes: by the output gate, and by fhir.resources.
 
-Run ``python tools/check_fhir_output.py PACKAGE... [--fhir R4 --fhir R4B --fhir R5]``. Exit code 1 where one of
-the two finds a fault. That library reads R4 as R4B: what is written differs in nothing.
+Run ``python tools/check_fhir_output.py PACKAGE... [--fhir R4 --fhir R4B]``. Exit code 1 where one of the two
+finds a fault. That library reads R4 as R4B: what is written differs in nothing.
 """
 
 from __future__ import annotations
