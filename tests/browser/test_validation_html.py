@@ -1,4 +1,4 @@
-"""The validation page in a real browser: 50,000 findings open in three seconds, offline, and can be filtered."""
+"""The validation page in a real browser: 50,000 findings open in three seconds, offline, can be filtered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ from trialbridge.validation.run import run_rules
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+)
 MANY = 25_000
 CHOSEN = {"unit-missing", "standard-unit-missing", "start-after-end"}
 

@@ -111,8 +111,8 @@ def _unbalanced(text: str) -> str:
 
 
 def _beyond_data(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
-    """Return the character variables whose length no value of the domain needs, in whatever part."""
-    del package, rule
+    """Return the character variables whose length no value needs, in no dataset that has the variable."""
+    del rule
     if not frame.rows:
         return ()
     return [
@@ -126,11 +126,14 @@ def _beyond_data(package: Package, rule: Rule, frame: Frame) -> Sequence[Hits]:
         if variable.type == "Char"
         and variable.length is not None
         and (longest := _longest(frame, variable.name)) < variable.length
+        and all(_longest(other, variable.name) < variable.length for other in package.frames.values())
     ]
 
 
 def _longest(frame: Frame, name: str) -> int:
     """Return the bytes of the longest value; a variable has at least one."""
+    if not frame.has(name):
+        return 1
     return pc.max(pc.binary_length(frame.text(name).cast(pa.binary()))).as_py() or 1
 
 
