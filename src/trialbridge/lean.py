@@ -23,8 +23,7 @@ def become_lean() -> None:
 
     Arrow imports pandas, where it is installed, with the first array that it makes, to know a data frame by
     sight. None comes here; and for what cannot do without, as ``to_pandas``, Arrow looks again. OpenBLAS
-    starts a thread for each processor, which wait by turning in circles: nothing here is linear algebra. At
-    the end nobody looks for reference cycles in what is there: the memory goes back as a whole.
+    starts a thread for each processor, which wait by turning in circles: nothing here is linear algebra.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import pyarrow as pa  # noqa: PLC0415 -- only now
