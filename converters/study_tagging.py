@@ -1,4 +1,4 @@
-"""An eCTD study tagging file (STF) against the datasets: the study it names, and the tags of standard data."""
+"""An eCTD study tagging file (STF) against the datasets: the study it names, the tags of standard data."""
 
 from __future__ import annotations
 
