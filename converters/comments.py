@@ -101,7 +101,10 @@ def _of_declaration(table: pa.Table, number: int, domain: Domain, plan: Plan) ->
         *(part.to_pylist() for part in parts),
         strict=True,
     ):
-        first, *others = _notes(cells, plan.study.vocabulary)
+        notes = list(_notes(cells, plan.study.vocabulary))
+        if not notes:  # a note without a word
+            continue
+        first, *others = notes
         if not qualifier or first.signed:
             others.insert(0, first)
             moved.append(place)

@@ -135,7 +135,7 @@ def _study(studies: Sequence[Resource], named: str) -> tuple[Resource | None, li
     """Return the study whose design counts: no part of another, and the one that is named."""
     whole = [one for one in studies if not one.data.get("partOf")] or list(studies)
     known = [
-        one for one in whole if named in {node.get("value") for node in dicts(one.data.get("identifier"))}
+        one for one in whole if named in [node.get("value") for node in dicts(one.data.get("identifier"))]
     ]
     chosen = list({_number(one.data): one for one in reversed(known or whole)}.values())
     if len(chosen) > 1:
