@@ -76,3 +76,37 @@ class Linked:
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return the reference."""
         return {self.path: column}
+
+
+@dataclass(frozen=True, slots=True)
+class Termed:
+    """An NCI code, and the CDISC term that it stands for as what people read.
+
+    Attributes:
+        coding: Path of the coding.
+        codec: Translates the code.
+    """
+
+    coding: str
+    codec: Codec
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The code."""
+        return (f"{self.coding}.code",)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The code and its display."""
+        return (f"{self.coding}.code", f"{self.coding}.display")
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return the terms of the codes."""
+        code = leaves(self.paths[0])
+        return cells_of(self.codec.to_sdtm(code, vocabulary), code, partial=self.codec.partial)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return the codes, and the terms that have one."""
+        code = self.codec.to_fhir(column, vocabulary)
+        term = pc.if_else(code.is_valid(), Text().to_fhir(column, vocabulary), None)
+        return dict(zip(self.targets, (code, term), strict=True))

@@ -12,9 +12,9 @@ from dataclasses import replace
 from functools import cache
 
 from trialbridge.arms import ArmPart
-from trialbridge.codecs import Codes, DateTime, Flag, Lookup
+from trialbridge.codecs import Codes, DateTime, Flag, Lookup, Term
 from trialbridge.encoded import CANONICAL, MEDDRA
-from trialbridge.labelled import Labelled, Linked
+from trialbridge.labelled import Labelled, Linked, Termed
 from trialbridge.mapping import Domain, Join, alternatives
 from trialbridge.quantities import Unit
 from trialbridge.rules import At, Const, Given, OneOf, Read, Rule
@@ -344,8 +344,15 @@ def with_arms(domain: Domain, arms: Mapping[str, str]) -> Domain:
 
 def _writing(rule: Rule) -> Rule:
     """Return the alternatives of a rule that write, where there are any: what they write is read back."""
-    some = tuple(one for one in alternatives(rule) if one.targets)
+    some = tuple(_termed(one) for one in alternatives(rule) if one.targets)
     return OneOf(*some) if isinstance(rule, OneOf) and some else rule
+
+
+def _termed(rule: Rule) -> Rule:
+    """Return a rule for an NCI code with the term beside it, which people read."""
+    if isinstance(rule, At) and isinstance(rule.codec, Term) and rule.path.endswith(".code"):
+        return Termed(rule.path.removesuffix(".code"), rule.codec)
+    return rule
 
 
 def _beside(known: Rule | None, more: Rule) -> Rule:
