@@ -31,6 +31,7 @@ CATEGORIES = {
 }
 """Observation.category -> the domain of a test that no table knows."""
 
+NOT_MAPPED = "{} has no mapping yet"
 NO_CODE = "no table says which SDTM test this is"
 NO_DOMAIN = "neither its code nor its category says which domain this Observation belongs to"
 NOT_WANTED = "no domain takes a resource of this kind"
@@ -160,15 +161,21 @@ def _parts(domain: Domain, live: np.ndarray, staged: Staged) -> Rowset:
     return Rowset(pa.array(live, pa.int64()).take(owner.drop_null()), pa.array(rows, pa.int64()))
 
 
+def with_parts(domain: Domain, live: np.ndarray, staged: Staged) -> Rowset:
+    """Return the live resources, and after them their parts."""
+    parts = _parts(domain, live, staged)
+    return Rowset(
+        pa.concat_arrays([pa.array(live, pa.int64()), parts.base]),
+        pa.concat_arrays([pa.nulls(len(live), pa.int64()), parts.unit]),
+    )
+
+
 def _observations(
     found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
     laboratory = next(domain for domain in found if domain.code == "LB")
     parts = _parts(laboratory, live, staged)
-    rowset = Rowset(
-        pa.concat_arrays([pa.array(live, pa.int64()), parts.base]),
-        pa.concat_arrays([pa.nulls(len(live), pa.int64()), parts.unit]),
-    )
+    rowset = with_parts(laboratory, live, staged)
     leaves = StagedLeaves(laboratory, staged, identities, rowset)
     values = _has_value(found, leaves)
     heads = _heads(leaves, parts)
@@ -296,7 +303,7 @@ def _say(routed: Routed, states: np.ndarray, rowset: Rowset, domain: np.ndarray)
     base = rowset.base.to_numpy()
     for number in np.flatnonzero(states > HEAD):
         code = domain[number]
-        said = reasons.get(states[number]) or f"{code} has no mapping yet"
+        said = reasons.get(states[number]) or NOT_MAPPED.format(code)
         routed.reasons.setdefault(
             int(base[number]), NO_DOMAIN if code == "" and states[number] == UNKNOWN else said
         )

@@ -35,6 +35,7 @@ from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.judge_decisions import judged
 from trialbridge.converters.leaves import Rowset
 from trialbridge.converters.ledger import NO_SUBJECT, Account, ledger, note_drawn, note_records
+from trialbridge.converters.own_domains import own_domains
 from trialbridge.converters.panels import with_panels
 from trialbridge.converters.planned_visits import overlap_findings
 from trialbridge.converters.provenance import provenance
@@ -368,10 +369,13 @@ def _conversion(
             found, run.findings = (*found, *again), [*run.findings, *refused]
         designed = trial_design(run, run.design, plan.subjects.studyid, tables).datasets
         run.findings += check_terms(designed, run.study.ct)
-        found = with_lengths((*found, *designed), study_lengths((*found, *designed)))
+        own = own_domains(tables, plan, run.accounts)
+        run.findings += own.findings
+        found = (*found, *own.datasets, *designed)
+        found = with_lengths(found, study_lengths(found))
     with run.step("account"):
         account = ledger(plan.staged, plan.identities, run.accounts)
-        pointers = {code: provenance(code, table, plan) for code, table in tables.items()}
+        pointers = {code: provenance(code, table, plan) for code, table in tables.items()} | own.provenance
         unmapped = run.unmapped.table(run.study.decisions)
         run.findings += check_foreign(unmapped, run.study.ct)
     return Conversion(

@@ -6,7 +6,7 @@ survey Observations. An Observation that repeats an answer of a response it was 
 
 from __future__ import annotations
 
-from trialbridge.answers import HL7, answers
+from trialbridge.answers import HL7, Answered, answers
 from trialbridge.codecs import Number
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.observed import (
@@ -22,7 +22,7 @@ from trialbridge.observed import (
     value,
 )
 from trialbridge.quantities import Unit
-from trialbridge.questions import LONGEST_NAME, NAMES, Answered, Form, Instrument, TestCode, Wording
+from trialbridge.questions import LONGEST_NAME, NAMES, Form, Instrument, TestCode, Wording
 from trialbridge.rules import At, Const, OneOf, OneWay, Read
 from trialbridge.tested import Tested, TestName
 

@@ -6,7 +6,7 @@ in QS says so in its settings.
 
 from __future__ import annotations
 
-from trialbridge.answers import answers
+from trialbridge.answers import Answered, answers
 from trialbridge.mapping import Domain
 from trialbridge.observed import (
     CODE,
@@ -22,7 +22,6 @@ from trialbridge.observed import (
     test,
     timing,
 )
-from trialbridge.questions import Answered
 from trialbridge.rules import At, OneOf, Read
 from trialbridge.tested import Tested
 

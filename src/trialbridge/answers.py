@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from trialbridge import instruments as definitions
 from trialbridge.codecs import Codes, DateTime, Number
+from trialbridge.columns import TEXT, by_values, joined, split
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.observed import named
 from trialbridge.quantities import Measured, Unit
-from trialbridge.questions import CODE_OF_ITEM, FORM, Answered, Instrument, ItemName
+from trialbridge.questions import CODE_OF_ITEM, FORM, Instrument, ItemCode, ItemName
 from trialbridge.results import Without
-from trialbridge.rules import At, Const, OneOf, OneWay, Read, Rule
+from trialbridge.rules import At, Cells, Const, Leaves, OneOf, OneWay, Read, Rule, Written, cells_of
+from trialbridge.tested import tests_of
+from trialbridge.vocabulary import Vocabulary
 
 ANSWER = "$this.answer"
 ITEM = "$this.item"
@@ -31,6 +40,53 @@ ANSWERS = (
     f"{ANSWER}.valueReference.display",
     f"{ANSWER}.valueReference.reference",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What an answer means by the definition of its instrument: --STRESC, or CDISC's --ORRES. Reads only.
+
+    Attributes:
+        item: The rule of the item's code; a path instead is that of the code of an Observation.
+        words: Paths of the codes and texts of the answer, the surest first.
+        collected: Whether to give --ORRES.
+    """
+
+    item: ItemCode | str
+    words: tuple[str, ...]
+    collected: bool = False
+    targets: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The item and the answer."""
+        if isinstance(self.item, ItemCode):
+            return (*self.item.paths, *self.words)
+        return (*(f"{self.item}.{part}" for part in _TEST), *self.words)
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return what the answers mean; null where the definition lists none, or not this one."""
+        columns = [self._codes(leaves, vocabulary), *(joined(leaves(path)) for path in self.words)]
+
+        def meant(testcd: str, *words: str) -> str | None:
+            found = definitions.answered(testcd, *(one for word in words for one in split(word)))
+            return (found[self.collected] or None) if found else None
+
+        return cells_of(by_values(columns, meant))
+
+    def _codes(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:
+        if isinstance(self.item, ItemCode):
+            return self.item.to_sdtm(leaves, vocabulary).values
+        indices, tests = tests_of(self.item, leaves, vocabulary)
+        return pc.take(pa.array([test.testcd if test else None for test in tests], TEXT), indices)
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
+        """Return nothing: other rules write the answer."""
+        return {}
+
+
+_TEST = ("coding[*].system", "coding[*].code", "text", "coding[].display")
+"""What the test of an Observation is known by."""
 
 
 def answers(domain: str, source_of: str) -> Domain:

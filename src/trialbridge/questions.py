@@ -16,7 +16,6 @@ from trialbridge import instruments as definitions
 from trialbridge.columns import TEXT, by_value, by_values, joined, split
 from trialbridge.rules import Cells, Leaves, Written, cells_of
 from trialbridge.standards import name_of_test
-from trialbridge.tested import tests_of
 from trialbridge.vocabulary import Vocabulary
 
 TEST_CODE = re.compile(r"[A-Z_][A-Z0-9_]{0,7}")
@@ -62,11 +61,16 @@ class TestCode:
 
     def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the codes; null for one that is too long, or holds what a name cannot."""
-        return by_value(column, lambda code: _legal(code.upper()) or made_of_loinc(code))
+        return by_value(column, test_code)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the codes that are legal."""
         return by_value(column, _legal)
+
+
+def test_code(code: str) -> str | None:
+    """Return the --TESTCD that a code is, in capitals, or that a LOINC code makes; null for any other."""
+    return _legal(code.upper()) or made_of_loinc(code)
 
 
 def _legal(code: str) -> str | None:
@@ -350,50 +354,3 @@ def _category(link: str, asked: Asked, vocabulary: Vocabulary) -> str | None:
         return term
     by_item = instrument_of(Asked(), link, vocabulary)
     return next(iter(wanted), None) if by_item is None else by_item.category
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """What an answer means by the definition of its instrument: --STRESC, or CDISC's --ORRES. Reads only.
-
-    Attributes:
-        item: The rule of the item's code; a path instead is that of the code of an Observation.
-        words: Paths of the codes and texts of the answer, the surest first.
-        collected: Whether to give --ORRES.
-    """
-
-    item: ItemCode | str
-    words: tuple[str, ...]
-    collected: bool = False
-    targets: tuple[str, ...] = ()
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The item and the answer."""
-        if isinstance(self.item, ItemCode):
-            return (*self.item.paths, *self.words)
-        return (*(f"{self.item}.{part}" for part in _TEST), *self.words)
-
-    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
-        """Return what the answers mean; null where the definition lists none, or not this one."""
-        columns = [self._codes(leaves, vocabulary), *(joined(leaves(path)) for path in self.words)]
-
-        def meant(testcd: str, *words: str) -> str | None:
-            found = definitions.answered(testcd, *(one for word in words for one in split(word)))
-            return (found[self.collected] or None) if found else None
-
-        return cells_of(by_values(columns, meant))
-
-    def _codes(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:
-        if isinstance(self.item, ItemCode):
-            return self.item.to_sdtm(leaves, vocabulary).values
-        indices, tests = tests_of(self.item, leaves, vocabulary)
-        return pc.take(pa.array([test.testcd if test else None for test in tests], TEXT), indices)
-
-    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
-        """Return nothing: other rules write the answer."""
-        return {}
-
-
-_TEST = ("coding[*].system", "coding[*].code", "text", "coding[].display")
-"""What the test of an Observation is known by."""

@@ -22,7 +22,7 @@ from trialbridge.design_settings import (
     parameters_of,
 )
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
-from trialbridge.domain_settings import domain_problems
+from trialbridge.domain_settings import domain_problems, own_tests
 from trialbridge.errors import ConfigurationError, ReleaseError
 from trialbridge.loinc_files import LoincFiles
 from trialbridge.standards import DEFAULT_CT, IG_VERSIONS, sdtm_release
@@ -49,6 +49,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "arms": {},
     "questionnaires": {},
     "instruments": {},
+    "domains": {},
     "permitted": {},
     "visits": {},
     "elements": {},
@@ -96,6 +97,7 @@ class Study:
         arms: Arm as the data names it -> ARMCD.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> ``category`` -> QSCAT.
         instruments: --CAT of an instrument -> the domain that the study keeps it in.
+        domains: Two letters -> what the study says of a findings domain of its own.
         blinded: Whether the trial is still blind, and all that says who got what is masked.
         blinded_tests: The tests whose results unblind: ``TESTCD``, or ``XX.TESTCD``.
         permitted: ``DM.ARM`` -> the values that the design allows.
@@ -125,6 +127,7 @@ class Study:
     arms: Mapping[str, str] = field(default_factory=dict)
     questionnaires: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     instruments: Mapping[str, str] = field(default_factory=dict)
+    domains: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     blinded: bool = False
     blinded_tests: tuple[str, ...] = ()
     permitted: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -145,7 +148,7 @@ class Study:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The words of this study."""
-        tests = {(system, code): own for system, codes in self.codes.items() for code, own in codes.items()}
+        tests = own_tests(self.domains, self.codes)
         instruments = {name: own["category"] for name, own in self.questionnaires.items()}
         products = self.products | self.found_products
         return Vocabulary(
@@ -177,6 +180,7 @@ class Study:
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
         found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
         found += [(f"domain of {name}", domain) for name, domain in self.instruments.items()]
+        found += [(f"domain {name}", own["label"]) for name, own in self.domains.items()]
         found += [("blinded", ", ".join(self.blinded_tests) or "yes")] if self.blinded else []
         made = self.decisions
         named = {
@@ -363,6 +367,7 @@ def _study(data: Mapping[str, Any], source: str) -> Study:
         arms=data.get("arms", {}),
         questionnaires=data.get("questionnaires", {}),
         instruments={name: own["domain"] for name, own in data.get("instruments", {}).items()},
+        domains=data.get("domains", {}),
         blinded=study.get("blinded", False),
         blinded_tests=tuple(data.get("blinded", {}).get("tests", ())),
         permitted={name: tuple(values) for name, values in data.get("permitted", {}).items()},
