@@ -54,7 +54,7 @@ def test_facts_of_the_published_pilot_survive(shared: Path) -> None:
         ("Observation", "referenceRange.low.value"),
         ("AdverseEvent", "event.text"),
         ("AdverseEvent", "date"),
-        ("MedicationStatement", "medicationCodeableConcept.text"),
+        ("MedicationStatement", "medicationCodeableConcept.coding.display"),
         ("MedicationStatement", "dosage.doseAndRate.doseQuantity.value"),
         ("Condition", "code.text"),
         ("Patient", "gender"),
