@@ -1,9 +1,9 @@
 """200,000 laboratory records of SDTM to FHIR R4 as NDJSON, everything on, and a quarter of them beside it.
 
 Run ``python benchmarks/sdtm_to_fhir.py [--count N] [--rounds N]``. The package is what ``trialbridge
-convert`` makes of the Observations of `observations.py`. The clock covers whole processes, from the start of the
-interpreter to its end: ``trialbridge convert --to fhir``, with the proof that each record can be read again,
-the output gate, the summary and the manifest. The quarter tells what memory a larger study needs.
+convert`` makes of the Observations of `observations.py`. The clock covers whole processes, from the start of
+the interpreter to its end: ``trialbridge convert --to fhir``, with the proof that each record can be read
+again, the output gate, the summary and the manifest. The quarter tells what memory a larger study needs.
 """
 
 from __future__ import annotations

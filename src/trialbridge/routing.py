@@ -189,7 +189,7 @@ class Carried(NamedTuple):
     Attributes:
         columns: Part of the extension -> its values.
         cells: Variable -> how many of its cells are carried.
-        dated: Variable -> for how many of these an element holds the date, and only the time is missing there.
+        dated: Variable -> for how many of these an element holds the date, and lacks only the time.
         absent: Variable -> how many of its blank cells are said to be blank, for an element reads as a value.
         lost: Variable -> how many of its cells no FHIR string can hold: control characters, blanks alone.
     """

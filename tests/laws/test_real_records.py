@@ -43,6 +43,12 @@ CARRIED: Mapping[str, float] = {
     "QSDRVFL": 1.0,
     # the number of a score that is a plain Observation
     "QSSTRESC": 1.0,
+    # FHIR as others write it names the planned visit in several ways, and none is ours to choose
+    "VISITNUM": 1.0,
+    # the period of a visit: times without a zone
+    **dict.fromkeys(("SVSTDTC", "SVENDTC"), 1.0),
+    # what a cause of death is asked by has no code of its own
+    "DDTESTCD": 1.0,
     # several races; where RACEOTH is blank, RACE alone stands in the text that both are read from
     **dict.fromkeys(("RACE", "RACE1", "RACE2", "ETHNIC"), 0.1),
     "RACEOTH": 1.0,
