@@ -99,7 +99,7 @@ def _relid(name: str, holder: str, target: str) -> str:
 
     Example:
         >>> _relid("REASON", "Procedure/1", "Condition/2")
-        'REASON-3ab85bba3f'
+        'REASON-9af603b954'
     """
     return f"{name}-{blake2b(f'{holder} {target}'.encode(), digest_size=DIGEST).hexdigest()}"
 

@@ -62,7 +62,7 @@ def _sas_cells(values: Iterable[object], kind: str) -> pa.Array:
 def _csv(source: Path, described: Described) -> list[Dataset]:
     name = source.stem.upper()
     with source.open(encoding="utf-8-sig", newline="") as file:
-        names, *rows = csv.reader(file) or [[]]
+        names, *rows = list(csv.reader(file)) or [[]]
     if not names:
         raise ReadError(str(source), "it holds no line with the names of variables")
     known = {variable.name: variable for variable in _variables_of(name, described)}

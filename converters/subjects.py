@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,9 @@ from trialbridge.study import Study
 
 TEMPLATE = "{STUDYID}-{SITEID}-{SUBJID}"
 WITHOUT_SITE = "{STUDYID}-{SUBJID}"
+OTHER_NUMBERS = "OTHSUBID"
+"""The qualifier that keeps under which other numbers a person took part."""
+
 LAST_CHOICE = ("ineligible", "not-registered", "withdrawn")
 
 
@@ -114,6 +117,7 @@ def subjects_of(domain: Domain, staged: Staged, identities: Identities, study: S
     others |= doubles
     leaves = _leaves(domain, staged, identities, kept)
     records = to_records(domain, leaves, study.vocabulary)
+    records.values[OTHER_NUMBERS] = _other_numbers(leaves, records.values["SUBJID"], doubles, study)
     usubjid, studyid, findings = _identifiers(records, study)
     order = _order(usubjid, leaves)
     findings += _same_name(usubjid)
@@ -159,6 +163,20 @@ def _one_each(leaves: StagedLeaves, rows: np.ndarray) -> tuple[np.ndarray, dict[
     chosen = sorted(best.values())
     why = "the same person takes part under another ResearchSubject: one record in DM"
     return rows[chosen], {int(row): why for row in np.delete(rows, chosen)}
+
+
+def _other_numbers(kept: StagedLeaves, own: pa.Array, doubles: Mapping[int, str], study: Study) -> pa.Array:
+    """Return, for each subject, the numbers that the same person has under other ResearchSubjects."""
+    others = _leaves(kept.domain, kept.staged, kept.identities, np.array(sorted(doubles), int))
+    found: dict[int, set[str]] = {}
+    if doubles:
+        numbers = to_records(kept.domain, others, study.vocabulary).values["SUBJID"].to_pylist()
+        for person, number in zip(others.joined("patient")[1].to_pylist(), numbers, strict=True):
+            if number:
+                found.setdefault(person, set()).add(number)
+    people = zip(kept.joined("patient")[1].to_pylist(), own.to_pylist(), strict=True)
+    names = ["; ".join(sorted(found.get(person, set()) - {number})) or None for person, number in people]
+    return pa.array(names, pa.string())
 
 
 def _took_part(leaves: StagedLeaves) -> list[bool]:

@@ -59,9 +59,8 @@ class Texts(Mapping[str, pa.Array]):
 
 def filled(dataset: Dataset, name: str) -> int:
     """Return how many cells of a variable hold a value; a missing value with a letter is one."""
-    if name in dataset.missing:
-        return len(dataset.table) - text_of(dataset, name).null_count
-    return len(dataset.table) - dataset.table[name].null_count
+    column = text_of(dataset, name) if name in dataset.missing else dataset.table[name]
+    return len(column) - int(column.null_count)
 
 
 def text_of(dataset: Dataset, name: str, rows: np.ndarray | None = None) -> pa.Array:

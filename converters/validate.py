@@ -38,6 +38,7 @@ _DEFINE_VERSIONS = {
     "http://www.cdisc.org/ns/def/v1.0": "1.0",
 }
 _GIVEN, _TS, _DEFINE = "the command", "TS", "define.xml"
+_ASSUMED = "nothing; the newest is taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +221,15 @@ def _standards(define: DefineFile | None, ts: Frame | None, wanted: Wanted) -> S
     ig, ig_by = _first((wanted.ig, _GIVEN), (of_define[0], _DEFINE), (of_ts[0], _TS))
     ct, ct_by = _first((wanted.ct, _GIVEN), (of_define[1], _DEFINE), (of_ts[1], _TS))
     if not ct and (not ig or ig in IG_VERSIONS):
-        ct, ct_by = DEFAULT_CT, "nothing; the newest is taken"
+        ct, ct_by = DEFAULT_CT, _ASSUMED
     if not ig and not of_define[0]:
-        ig, ig_by = IG_VERSIONS[-1], "nothing; the newest is taken"
-    said = f"SDTMIG {ig or 'unknown'} by {ig_by or 'nothing'}"
-    said += f", terminology {ct or 'unknown'} by {ct_by or 'nothing'}"
+        ig, ig_by = IG_VERSIONS[-1], _ASSUMED
+    said = f"{_said('SDTMIG', ig, ig_by)}, {_said('terminology', ct, ct_by)}"
     return Standards(ig, ct, said)
+
+
+def _said(what: str, version: str, by: str) -> str:
+    return f"{what} {version} (by {by})" if version else f"{what} named by nothing"
 
 
 def _first(*said: tuple[str, str]) -> tuple[str, str]:

@@ -140,6 +140,9 @@ DM = Domain(
     },
     supp={
         **{f"RACE{number}": Supp(f"Race {number}", Several(RACES, "race", number)) for number in range(1, 6)},
+        "OTHSUBID": Supp(
+            "Other Subject Identifiers", OneWay("derived: the same person's numbers in other participations")
+        ),
         "CRACE": Supp("Race, Detailed", At(f"{RACE}.extension[url=detailed].valueCoding.display")),
         "RACEOTH": Supp("Race, as Reported", At(f"{RACE}.extension[url=text].valueString", Text())),
         "BRTHSEX": Supp(

@@ -23,6 +23,7 @@ DATASETS = "urn:trialbridge:sdtm:dataset"
 """System of the codes that say which dataset a Basic resource is a record of."""
 
 VALUE = "valueQuantity"
+WITHDRAWN = {"entered-in-error": "entered in error: the sender withdraws it"}
 
 
 def _findings(code: str) -> Domain:
@@ -40,7 +41,7 @@ def _findings(code: str) -> Domain:
         "DTC": OneOf(At("effectiveDateTime", DateTime()), Read(At("effectivePeriod.start", DateTime()))),
         "ENDTC": At("effectivePeriod.end", DateTime()),
     }
-    return Domain(code, "Observation", _prefixed(code, rules), fixed={"status": "final"}, complete=False)
+    return _domain(code, "Observation", rules, "final")
 
 
 def _interventions(code: str) -> Domain:
@@ -55,7 +56,7 @@ def _interventions(code: str) -> Domain:
         "STDTC": At("performedPeriod.start", DateTime()),
         "ENDTC": At("performedPeriod.end", DateTime()),
     }
-    return Domain(code, "Procedure", _prefixed(code, rules), fixed={"status": "unknown"}, complete=False)
+    return _domain(code, "Procedure", rules, "unknown")
 
 
 def _events(code: str) -> Domain:
@@ -70,7 +71,19 @@ def _events(code: str) -> Domain:
         "STDTC": OneOf(At("effectivePeriod.start", DateTime()), Read(At("effectiveDateTime", DateTime()))),
         "ENDTC": At("effectivePeriod.end", DateTime()),
     }
-    return Domain(code, "Observation", _prefixed(code, rules), fixed={"status": "final"}, complete=False)
+    return _domain(code, "Observation", rules, "final")
+
+
+def _domain(code: str, source: str, rules: Mapping[str, Rule], status: str) -> Domain:
+    """Return a declaration of the rules of a class; what was entered in error is no record."""
+    return Domain(
+        code,
+        source,
+        _prefixed(code, rules),
+        excluded={"status": WITHDRAWN},
+        fixed={"status": status},
+        complete=False,
+    )
 
 
 def _others(code: str) -> Domain:

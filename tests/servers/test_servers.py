@@ -31,6 +31,7 @@ from trialbridge.model import Dataset
 from trialbridge.study import read_study
 
 SUBJECTS = 10
+SAMPLE_SUBJECTS = 20
 
 
 def of_subjects(datasets: Sequence[Dataset], count: int) -> list[Dataset]:
@@ -61,9 +62,10 @@ def pilot(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Datase
 
 @pytest.fixture(scope="module")
 def sample() -> list[Dataset]:
-    """Return the datasets of the shipped sample."""
+    """Return the first subjects of the shipped sample."""
     with as_file(files("trialbridge.samples") / "nct06737380") as folder:
-        return list(to_sdtm([folder / "resources.zip"], read_study(folder / "study.toml")).datasets)
+        found = to_sdtm([folder / "resources.zip"], read_study(folder / "study.toml"))
+    return of_subjects(found.datasets, SAMPLE_SUBJECTS)
 
 
 def bundles(datasets: Sequence[Dataset], folder: Path, release: Version = "R4") -> list[Path]:

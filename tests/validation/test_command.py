@@ -99,6 +99,12 @@ def test_what_is_no_transport_file_is_named(
     assert rule in {one["rule"] for one in found["clusters"]}
 
 
+def test_an_empty_file_is_a_finding(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "qs.csv").write_bytes(b"")
+    _, found = printed(capsys, str(folder), "--only", "xpt")
+    assert "file-unreadable" in {one["rule"] for one in found["clusters"]}
+
+
 def test_formats_give_the_same_answer(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,10 @@ def test_a_rule_names_a_check_and_cites_what_people_know(name: str) -> None:
     assert all(CITED.fullmatch(one) for one in rule.facts.cites)
 
 
+def test_every_rule_says_why_it_matters_and_what_to_do() -> None:
+    assert not [name for name, rule in RULES.items() if not (rule.facts.why and rule.facts.fix)]
+
+
 def test_most_rules_cite_an_id() -> None:
     own = [name for name, rule in RULES.items() if not rule.facts.cites]
     assert len(own) < 0.1 * len(RULES)

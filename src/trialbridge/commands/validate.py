@@ -74,7 +74,7 @@ def _with_define(package: Package, only: str) -> Package:
     """Return the package with what its define.xml has to say, and how the datasets agree with it."""
     from trialbridge.converters.validate import with_findings
 
-    if package.define is None or only in {"xpt", "trc"}:
+    if package.define is None or package.define.version == "1.0" or only in {"xpt", "trc"}:
         return package
     from trialbridge.define_xml.check import check_define
     from trialbridge.define_xml.check_package import compare_package

@@ -28,6 +28,8 @@ def _found_in_reading(package: Package, rule: Rule) -> Sequence[Hits]:
     names = set(rule.asked["finding"])
     if rule.part == "define" and package.define is None:
         raise NotChecked("needs define.xml")
+    if rule.part == "define" and package.define is not None and package.define.version == "1.0":
+        raise NotChecked("is for Define-XML 2.0 and 2.1")
     if not names.isdisjoint(package.without):
         raise NotChecked(next(why for name, why in package.without.items() if name in names))
     equal: dict[Finding, int] = {}

@@ -177,8 +177,8 @@ class Frame:
         return cast("Numbers", pc.fill_null(column, np.nan).to_numpy(zero_copy_only=False))
 
     def _groups(self, names: list[str]) -> Rows:
-        if not self.rows:
-            return np.zeros(0, np.int64)
+        if not self.rows or not names:
+            return np.zeros(self.rows, np.int64)
         numbered, _ = distinct([self.text(name) for name in names])
         return cast("Rows", numbered.to_numpy(zero_copy_only=False))
 
