@@ -31,7 +31,7 @@ from trialbridge.model import Dataset
 from trialbridge.study import read_study
 
 SUBJECTS = 10
-SAMPLE_SUBJECTS = 20
+SAMPLE_SUBJECTS = 5
 
 
 def of_subjects(datasets: Sequence[Dataset], count: int) -> list[Dataset]:
