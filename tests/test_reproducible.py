@@ -93,7 +93,8 @@ def assert_same(one: Conversion, other: Conversion, folder: Path, *, places: boo
         return
     for code, table in one.provenance.items():
         assert without_places(table) == without_places(other.provenance[code]), code
-    left_ledger, right_ledger = (Counter(map(str, without_places(run.resources))) for run in (one, other))
+    ledgers = (run.resources.drop_columns(["digest"]) for run in (one, other))  # of text, which was shuffled
+    left_ledger, right_ledger = (Counter(map(str, without_places(ledger))) for ledger in ledgers)
     assert left_ledger == right_ledger
     left_findings, right_findings = (sorted(map(_unplaced, run.findings)) for run in (one, other))
     assert left_findings == right_findings
@@ -146,7 +147,7 @@ def test_what_is_not_mapped_has_a_reason(conversion: Conversion) -> None:
 
 
 def test_the_ledger_knows_every_record(conversion: Conversion) -> None:
-    """Each record came from one resource, and its pointer leads to a row of the ledger that says so."""
+    """Each record that has a pointer came from one resource, and a row of the ledger says so."""
     ledger = {
         tuple(row[name] for name in (*PLACES, "resource_type", "id")): row
         for row in conversion.resources.to_pylist()
@@ -155,10 +156,13 @@ def test_the_ledger_knows_every_record(conversion: Conversion) -> None:
     for code, table in conversion.provenance.items():
         for row in table.to_pylist():
             key = tuple(row[name] for name in (*PLACES, "resource_type", "id"))
+            if row["resource_type"] is None:  # derived of several records: a visit that was missed
+                counted[key] += 1
+                continue
             assert code in ledger[key]["domains"].split() or row["resource_type"] == "Patient"
             counted[key] += 1
     assert sum(counted.values()) == sum(
-        len(dataset.table) for dataset in conversion.datasets if not dataset.name.startswith("SUPP")
+        len(dataset.table) for dataset in conversion.datasets if dataset.name in conversion.provenance
     )
 
 

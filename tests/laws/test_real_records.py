@@ -38,6 +38,8 @@ CARRIED: Mapping[str, float] = {
     "LBCAT": 0.1,
     "CPCAT": 0.3,
     "ISCAT": 0.1,
+    # an agent that the code of the test names
+    "ISBDAGNT": 0.1,
     # what the value is derived from is no record of this domain
     "LBDRVFL": 0.05,
     "QSDRVFL": 1.0,
@@ -47,6 +49,10 @@ CARRIED: Mapping[str, float] = {
     "VISITNUM": 1.0,
     # the period of a visit: times without a zone
     **dict.fromkeys(("SVSTDTC", "SVENDTC"), 1.0),
+    # what was examined is told by codes of others, which none of ours stands for
+    **dict.fromkeys(("PETESTCD", "PECAT"), 1.0),
+    # a criterion that is not met is told by the words of the trial's own criteria
+    **dict.fromkeys(("IETESTCD", "IECAT", "IEORRES", "IESTRESC"), 1.0),
     # what a cause of death is asked by has no code of its own
     "DDTESTCD": 1.0,
     # several races; where RACEOTH is blank, RACE alone stands in the text that both are read from
