@@ -18,7 +18,8 @@ from trialbridge.design_settings import design_settings
 from trialbridge.elements import Version
 
 RELEASES: tuple[Version, ...] = ("R4", "R5")
-TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF), min_size=1, max_size=12)
+CHARACTERS = st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_categories=("Cc",))
+TEXTS = st.text(CHARACTERS, min_size=1, max_size=12).filter(str.strip)  # blanks alone are no value
 NUMBERS = st.integers(1, 400).map(str)
 DAYS = st.integers(-60, 400).filter(bool).map(str)
 CODES = {
