@@ -19,6 +19,7 @@ from trialbridge.converters.design_forms import (
     concept,
     in_order,
 )
+from trialbridge.lexical import is_legal
 
 CATEGORIES = {False: "INCLUSION", True: "EXCLUSION"}
 SHORT = {"INCLUSION": "INCL", "EXCLUSION": "EXCL"}
@@ -38,7 +39,8 @@ def criteria_to_fhir(records: Sequence[Record]) -> list[Json]:
 
 
 def _characteristic(number: int, record: Record) -> Json:
-    codings = [(CRITERION, record["IETESTCD"])] if "IETESTCD" in record else []
+    code = record.get("IETESTCD", "")
+    codings = [(CRITERION, code)] if code and is_legal("code", code) else []
     node: Json = {
         "code": concept(record.get("IETEST", ""), *codings) or concept("Criterion"),
         "valueBoolean": True,

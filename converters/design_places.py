@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 from trialbridge import crosswalks
 from trialbridge.converters.design_forms import PARAMETER, Json, Record, coded, concept, dicts
 from trialbridge.elements import Version
+from trialbridge.lexical import is_legal
 from trialbridge.standards import codelist
 
 NCIT = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
@@ -334,5 +335,7 @@ class Period:
         return next(({self.code: [value_of(str(date))]} for date in dates if date), {})
 
     def write(self, parts: Study, records: Records) -> None:
-        """Write the date."""
-        parts.study.setdefault("period", {})[self.end] = records[self.code][0]["TSVAL"]
+        """Write the date, where it is one."""
+        date = records[self.code][0]["TSVAL"]
+        if is_legal("dateTime", date):
+            parts.study.setdefault("period", {})[self.end] = date
