@@ -251,17 +251,12 @@ def _part(  # noqa: PLR0913, PLR0917 -- the cells of one row of SUPP--
     chosen = pa.array([row for row, there in enumerate(values.is_valid().to_pylist()) if there], pa.int64())
     if not len(chosen):
         return None
-    sequence = f"{code}SEQ"
     rows = len(chosen)
-    keyed = sequence in table.column_names
-    numbers = (
-        column(table, sequence).take(chosen).cast(pa.int64()).cast(pa.string())
-        if keyed
-        else pa.nulls(rows, pa.string())
-    )
+    link = _link(code, table)
+    numbers = column(table, link).take(chosen).cast(pa.string()) if link else pa.nulls(rows, pa.string())
     fixed = {
         "RDOMAIN": code,
-        "IDVAR": sequence if keyed else None,
+        "IDVAR": link or None,
         "QNAM": name,
         "QLABEL": label,
         "QORIG": origin.upper(),
@@ -271,6 +266,12 @@ def _part(  # noqa: PLR0913, PLR0917 -- the cells of one row of SUPP--
     columns |= {key: column(table, key).take(chosen) for key in ("STUDYID", "USUBJID")}
     columns |= {"IDVARVAL": numbers, "QVAL": values.take(chosen)}
     return pa.table({key: columns[key] for key in SUPP_COLUMNS})
+
+
+def _link(code: str, table: pa.Table) -> str:
+    """Return the variable by which SUPP-- points to its parent: --SEQ, or the visit where there is none."""
+    known = {variable.name for variable in ig_variables(code)} & set(table.column_names)
+    return next((name for name in (f"{code}SEQ", "VISITNUM") if name in known), "")
 
 
 def _split_long(code: str, table: pa.Table) -> tuple[pa.Table, list[tuple[str, str, pa.Array]]]:
