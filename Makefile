@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := .typecheck/trialbridge
 
-.PHONY: demo test lint bench regenerate clean
+.PHONY: demo test coverage lint bench regenerate clean
 
 demo: $(READY)  ## convert the shipped sample trial and say what to open
 	$(BIN)/trialbridge demo --out demo
 
-test: $(READY) $(VENV)/.browser  ## the whole suite
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+test: $(READY) $(VENV)/.browser  ## the whole suite, on every processor
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+coverage: $(READY) $(VENV)/.browser  ## the same, with the lines that no test runs
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(READY)  ## style, types, package contents
 	$(BIN)/ruff check .
