@@ -66,11 +66,15 @@ def check_readers(folder: Path) -> None:
         assert meta.column_labels == [variable.label for variable in ours.variables]
         for name in ours.table.column_names:
             expected = cells(ours, name)
-            for frame in (theirs, pandas):
-                assert [_plain(cell) for cell in frame[name]] == [_plain(cell) for cell in expected], (
-                    path.name,
-                    name,
-                )
+            assert [_plain(cell) for cell in theirs[name]] == [_plain(cell) for cell in expected], path.name
+            rows = len(pandas) if _ends_blank(path) else len(expected)
+            assert rows >= len(expected) - 1
+            assert [_plain(cell) for cell in pandas[name]] == [_plain(cell) for cell in expected[:rows]], name
+
+
+def _ends_blank(path: Path) -> bool:
+    """Return whether pandas may lose the last row: it takes eight blanks in the last 80 bytes for padding."""
+    return b" " * 8 in path.read_bytes()[-80:]
 
 
 def _plain(cell: object) -> object:

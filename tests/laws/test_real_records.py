@@ -51,6 +51,8 @@ CARRIED: Mapping[str, float] = {
     **dict.fromkeys(("SVSTDTC", "SVENDTC"), 1.0),
     # what was examined is told by codes of others, which none of ours stands for
     **dict.fromkeys(("PETESTCD", "PECAT"), 1.0),
+    # ratings and scores of instruments that CDISC has no terms for
+    **dict.fromkeys(("RSTESTCD", "RSDRVFL", "RSSTRESC"), 1.0),
     # a criterion that is not met is told by the words of the trial's own criteria
     **dict.fromkeys(("IETESTCD", "IECAT", "IEORRES", "IESTRESC"), 1.0),
     # what a cause of death is asked by has no code of its own
