@@ -110,7 +110,8 @@ def tables(conversion: Conversion) -> Iterator[tuple[Domain, dict[str, pa.Array]
 
 def _qualifiers(code: str, cells: Mapping[str, pa.Array], supp: pa.Table) -> dict[str, pa.Array]:
     subjects = cells["USUBJID"].to_pylist()
-    sequences = cells[f"{code}SEQ"].to_pylist() if f"{code}SEQ" in cells else [None] * len(subjects)
+    link = next((name for name in (f"{code}SEQ", "VISITNUM") if name in cells and code != "DM"), "")
+    sequences = cells[link].to_pylist() if link else [None] * len(subjects)
     rows = {key: row for row, key in enumerate(zip(subjects, sequences, strict=True))}
     columns: dict[str, list[str | None]] = {}
     for one in supp.to_pylist():
