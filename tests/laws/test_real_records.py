@@ -49,6 +49,8 @@ CARRIED: Mapping[str, float] = {
     "VISITNUM": 1.0,
     # the period of a visit: times without a zone
     **dict.fromkeys(("SVSTDTC", "SVENDTC"), 1.0),
+    # whether a visit took place is told by more states than one of FHIR's, and why not by the appointment
+    **dict.fromkeys(("SVOCCUR", "SVREASOC", "SVUPDES"), 1.0),
     # what was examined is told by codes of others, which none of ours stands for
     **dict.fromkeys(("PETESTCD", "PECAT"), 1.0),
     # ratings and scores of instruments that CDISC has no terms for
