@@ -11,7 +11,7 @@ import pyarrow as pa
 from trialbridge.core_rules.cells import Cells, Lists, constant
 from trialbridge.core_rules.define_items import DefineItem
 from trialbridge.core_rules.lacking import Absent
-from trialbridge.core_rules.library import guide_facts
+from trialbridge.core_rules.standard_facts import guide_facts
 from trialbridge.core_rules.view import Found, Side, View
 from trialbridge.model import Variable
 from trialbridge.validation.frame import Frame, Part

@@ -9,7 +9,10 @@ import pyarrow.compute as pc
 
 from trialbridge.core_rules.cells import Lists, constant, same_list
 from trialbridge.core_rules.lacking import Absent, NotSupported
-from trialbridge.core_rules.library import (
+from trialbridge.core_rules.metadata import dataset_cells
+from trialbridge.core_rules.model import Operation
+from trialbridge.core_rules.operations import DATA, Setting
+from trialbridge.core_rules.standard_facts import (
     all_term_codes,
     guide_facts,
     is_custom,
@@ -21,9 +24,6 @@ from trialbridge.core_rules.library import (
     terms,
     timing_variables,
 )
-from trialbridge.core_rules.metadata import dataset_cells
-from trialbridge.core_rules.model import Operation
-from trialbridge.core_rules.operations import DATA, Setting
 from trialbridge.core_rules.view import Found
 from trialbridge.standards.stores import DEFAULT_CT
 
