@@ -44,7 +44,11 @@ def compare(before: Sequence[Dataset], after: Sequence[Dataset]) -> list[Differe
         after: The datasets as they are.
     """
     known = {dataset.name: dataset for dataset in after}
-    return [difference for dataset in before for difference in _of_dataset(dataset, known.get(dataset.name))]
+    found = [one for dataset in before for one in _of_dataset(dataset, known.pop(dataset.name, None))]
+    return found + [
+        Difference(name, "", "dataset", len(dataset.table), before="not there", after="there")
+        for name, dataset in known.items()
+    ]
 
 
 def _of_dataset(before: Dataset, after: Dataset | None) -> Iterator[Difference]:
@@ -60,6 +64,9 @@ def _of_dataset(before: Dataset, after: Dataset | None) -> Iterator[Difference]:
     names = [[one.name for one in dataset.variables] for dataset in (before, after)]
     if names[0] != [name for name in names[1] if name in names[0]]:
         yield Difference(before.name, "", "order", before=" ".join(names[0]), after=" ".join(names[1]))
+    for name in (one for one in names[1] if one not in names[0]):
+        filled = len(after.table) - after.table[name].null_count
+        yield Difference(before.name, name, "variable", filled, before="not there", after="there")
     there = {one.name: one for one in after.variables}
     for variable in before.variables:
         yield from _of_variable(before, after, variable, there.get(variable.name))

@@ -14,6 +14,7 @@ from trialbridge.converters.report import CLEAN, FINDINGS
 from trialbridge.converters.to_sdtm import to_sdtm
 from trialbridge.converters.write_fhir import FhirFolder, Form
 from trialbridge.elements import Version
+from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset
 
 
@@ -49,18 +50,24 @@ class Roundtrip(msgspec.Struct, frozen=True):
         resources: Type -> how many there were in between.
         fates: What became of every variable.
         declared: What differs in what is declared of datasets and variables.
-        exit_code: 0 where all came back, 1 where something did not.
+        findings: Files that could not be read, and faults of what was written.
+        exit_code: 0 where all came back, 1 where something did not, or was not there to go.
     """
 
     release: str
     resources: Mapping[str, int]
     fates: tuple[Fate, ...]
     declared: tuple[Difference, ...]
+    findings: tuple[Finding, ...]
     exit_code: int
 
 
 def roundtrip(
-    datasets: Sequence[Dataset], folder: Path, release: Version, form: Form = "ndjson"
+    datasets: Sequence[Dataset],
+    folder: Path,
+    release: Version,
+    form: Form = "ndjson",
+    unread: Sequence[Finding] = (),
 ) -> Roundtrip:
     """Return the proof of what survives the way to FHIR and back.
 
@@ -69,6 +76,7 @@ def roundtrip(
         folder: An empty folder for the resources in between.
         release: The FHIR release.
         form: How the resources are put into files.
+        unread: What was found while the datasets were read.
     """
     conversion = DatasetsToFhir(datasets, release)
     with FhirFolder(folder, form) as target:
@@ -78,10 +86,11 @@ def roundtrip(
     found = compare(datasets, back.datasets)
     fates = tuple(fate for dataset in datasets for fate in _fates(dataset, conversion, found))
     declared = tuple(one for one in found if one.what != "values")
-    whole = not declared and not any(fate.lost for fate in fates)
-    return Roundtrip(
-        release, dict(sorted(target.counts.items())), fates, declared, CLEAN if whole else FINDINGS
-    )
+    findings = (*unread, *conversion.findings)
+    grave = any(one.severity == Severity.ERROR for one in findings)
+    whole = not declared and not grave and not any(fate.lost for fate in fates)
+    resources = dict(sorted(target.counts.items()))
+    return Roundtrip(release, resources, fates, declared, findings, CLEAN if whole else FINDINGS)
 
 
 def _fates(dataset: Dataset, conversion: DatasetsToFhir, found: Sequence[Difference]) -> list[Fate]:

@@ -55,6 +55,8 @@ def show_roundtrip(found: Roundtrip, console: Console) -> None:
     for fate in found.fates:
         if fate.lost:
             console.print(f"lost: {fate.dataset}.{fate.variable}, {fate.lost:,} cells; {fate.example}")
+    for told in found.findings:
+        console.print(f"{told.severity}: {told.rule} {told.source} {told.resource} {told.message}")
     for other in found.declared:
         place = f"{other.dataset} {other.variable} {other.what}"
         console.print(f"differs: {place}: {other.before} came back as {other.after}")
@@ -108,6 +110,15 @@ summary { cursor: pointer; font-weight: 600; padding: .3rem 0 }
 {% endfor %}
 </tbody>
 </table>
+{% if found.findings %}
+<h2>What was found</h2>
+<table><thead><tr><th>Severity</th><th>Rule</th><th>Where</th><th>What</th></tr></thead><tbody>
+{% for one in found.findings %}
+<tr><td>{{ one.severity }}</td><td class="words">{{ one.rule }}</td>
+<td class="words">{{ one.source }} {{ one.resource }}</td><td class="words">{{ one.message }}</td></tr>
+{% endfor %}
+</tbody></table>
+{% endif %}
 {% if found.declared %}
 <h2>What is declared, and differs</h2>
 <table><thead><tr><th>Dataset</th><th>Variable</th><th>What</th><th>Before</th><th>After</th></tr></thead><tbody>

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from trialbridge import cli
@@ -272,3 +273,18 @@ def test_the_text_has_a_fixed_width_and_no_colours(conversion: Conversion) -> No
     assert max(map(len, text.splitlines())) <= 110
     assert "\x1b" not in text
     assert "and 8 more kinds" in text
+
+
+def test_options_of_the_other_way_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["convert", str(SMALL), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--to", "fhir", "--units", "SI"]) == 3
+    assert "--units" in capsys.readouterr().err
+    assert main([*arguments, "--as", "bundle"]) == 3
+    assert "--as" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_release_of_the_input_is_believed(tmp_path: Path) -> None:
+    assert main(["convert", str(SMALL), "--fhir", "R4B", "--out", str(tmp_path / "out")]) in {0, 1, 2}
+    ledger = pq.read_table(tmp_path / "out" / "run" / "ledger.parquet")
+    assert set(ledger["release"].to_pylist()) == {"R4B"}

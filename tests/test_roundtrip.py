@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,25 @@ def test_what_does_not_come_back_is_told(original: list[Dataset], tmp_path: Path
     )
     found = compare(original, back.datasets)
     assert {(one.dataset, one.what) for one in found} == {("EX", "records")}
+
+
+def test_what_was_not_there_before_is_told() -> None:
+    more = replace(
+        HOSTILE, table=HOSTILE.table.append_column("XBMORE", pa.array(["x", None, None, None, None]))
+    )
+    more = replace(more, variables=(*more.variables, Variable("XBMORE", "More")))
+    found = [(one.dataset, one.variable, one.what, one.count) for one in compare([HOSTILE], [more])]
+    assert found == [("XB", "XBMORE", "variable", 1)]
+    assert [(one.dataset, one.what) for one in compare([], [HOSTILE])] == [("XB", "dataset")]
+
+
+def test_a_file_that_cannot_be_read_is_no_success(
+    shared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dm.xpt").write_bytes((shared / "data" / "formats" / "send_dm.xpt").read_bytes())
+    (tmp_path / "lb.xpt").write_text("<html>not found</html>")
+    assert main(["roundtrip", str(tmp_path)]) == 1
+    assert "dataset-unreadable" in capsys.readouterr().out
 
 
 def _changes(resource: Resource) -> Iterator[tuple[str, Resource]]:

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trialbridge.commands.options import (
+    Blinded,
+    Config,
+    Decided,
+    Force,
+    Form,
+    Formats,
+    FormOf,
+    Inputs,
+    LoincFile,
+    Packages,
+    Processes,
+    ReleaseOf,
+    RunFolder,
+    StudyName,
+    Terms,
+    Units,
+    UnitSystem,
+)
 from trialbridge.commands.outcome import Done, Json, console, installed_version, print_json, progress_bars
 from trialbridge.commands.to_fhir import datasets_to_fhir
 from trialbridge.errors import ConfigurationError
@@ -20,6 +39,7 @@ if TYPE_CHECKING:
 
     from trialbridge.conversion import Conversion
     from trialbridge.converters.report import Summary
+    from trialbridge.elements import Version
     from trialbridge.findings import Finding
     from trialbridge.study import Study
 
@@ -41,80 +61,35 @@ class Target(StrEnum):
     FHIR = "fhir"
 
 
-class Release(StrEnum):
-    """FHIR releases."""
-
-    R4 = "R4"
-    R4B = "R4B"
-    R5 = "R5"
-
-
-class Form(StrEnum):
-    """How FHIR resources are put into files."""
-
-    NDJSON = "ndjson"
-    BUNDLE = "bundle"
-
-
-class Units(StrEnum):
-    """Systems of standard units."""
-
-    SI = "SI"
-    CONVENTIONAL = "conventional"
-    BOTH = "both"
+TO_SDTM = frozenset(
+    {"config", "study", "formats", "units", "ct", "terminology", "decisions", "loinc", "processes", "blinded"}
+)
+TO_FHIR = frozenset({"form"})
+"""Options that mean something on one way only."""
 
 
 def convert(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="INPUT...",
-            help="FHIR files, folders, NDJSON, .gz, .zip; with --to fhir: XPT, Dataset-JSON, SAS7BDAT, CSV.",
-        ),
-    ],
-    out: Annotated[Path, typer.Option(help="The run folder.")],
+    context: typer.Context,
+    inputs: Inputs,
+    out: RunFolder,
     to: Annotated[Target, typer.Option(help="What to convert to.")] = Target.SDTM,
-    config: Annotated[
-        Path | None, typer.Option(metavar="study.toml", help="The settings of the study.")
-    ] = None,
-    study: Annotated[
-        str, typer.Option(help="The study, where the input names none; every Patient is a subject then.")
-    ] = "",
-    formats: Annotated[
-        str, typer.Option("--format", help="Besides xpt: dataset-json, parquet; with commas.")
-    ] = "xpt",
-    units: Annotated[
-        Units | None, typer.Option(help="System of the standard units; both: LB in SI, LC in conventional.")
-    ] = None,
-    ct: Annotated[str, typer.Option(help="Date of the controlled terminology.")] = "",
-    terminology: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The folder of imported terminology packages.")
-    ] = None,
-    decisions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What people decided about unknown codes and texts.")
-    ] = None,
-    loinc: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Your own copy of CDISC's LOINC-to-LB mapping file.")
-    ] = None,
-    processes: Annotated[int | None, typer.Option(min=1, help="How many processes read.")] = None,
-    release: Annotated[
-        Release | None,
-        typer.Option(
-            "--fhir", help="FHIR release: to write (R4 without it), or of the input, where it is known."
-        ),
-    ] = None,
-    form: Annotated[
-        Form, typer.Option("--as", help="With --to fhir: NDJSON by type, or a transaction Bundle a subject.")
-    ] = Form.NDJSON,
-    force: Annotated[
-        bool, typer.Option("--force", help="Write into a folder that is no run of trialbridge.")
-    ] = False,
-    blinded: Annotated[
-        bool, typer.Option("--blinded", help="Mask arms, product, doses and what [blinded] lists.")
-    ] = False,
+    config: Config = None,
+    study: StudyName = "",
+    formats: Formats = "xpt",
+    units: UnitSystem = None,
+    ct: Terms = "",
+    terminology: Packages = None,
+    decisions: Decided = None,
+    loinc: LoincFile = None,
+    processes: Processes = None,
+    release: ReleaseOf = None,
+    form: FormOf = Form.NDJSON,
+    force: Force = False,
+    blinded: Blinded = False,
     json: Json = False,
 ) -> None:
     """Convert FHIR to SDTM, or SDTM to FHIR, with the proof of every value."""
+    _refuse(context, TO_SDTM if to is Target.FHIR else TO_FHIR, to)
     if to is Target.FHIR:
         version = release.value if release else "R4"
         raise Done(datasets_to_fhir(inputs, out, version, form.value, force=force, json=json))
@@ -125,11 +100,27 @@ def convert(
         become_lean()
         settings = _settings(config, study, units, ct, decisions, terminology, loinc)
         settings = replace(settings, blinded=settings.blinded or blinded)
-        written = _formats(formats)
-        summary = _convert(
-            inputs, settings, out, written, processes=processes, others=others, force=force, json=json
-        )
+        work = Work(_formats(formats), release.value if release else None, processes, others)
+        summary = _convert(inputs, settings, out, work, force=force, json=json)
     raise Done(summary.exit_code)
+
+
+def _refuse(context: typer.Context, names: frozenset[str], to: Target) -> None:
+    """Refuse options that mean nothing on this way, so that none is passed over in silence."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if parameter.name in names and source is not None and source.name == "COMMANDLINE":
+            raise ConfigurationError(parameter.opts[0], f"means nothing with --to {to.value}")
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a conversion to SDTM is done: what is written beside XPT, the release of the input, who reads."""
+
+    formats: tuple[str, ...] = ("xpt",)
+    release: Version | None = None
+    processes: int | None = None
+    others: Executor | None = None
 
 
 def demo(
@@ -151,7 +142,7 @@ def demo(
     with as_file(files("trialbridge.samples") / trial.lower()) as sample:
         copytree(sample, given, dirs_exist_ok=True)
     inputs = [given / name for name in SAMPLE_INPUT]
-    _convert(inputs, read_study(given / "study.toml"), run, ("xpt",), json=json)
+    _convert(inputs, read_study(given / "study.toml"), run, Work(), json=json)
     raise Done(0)
 
 
@@ -198,10 +189,8 @@ def _convert(
     inputs: Sequence[Path],
     settings: Study,
     out: Path,
-    formats: Sequence[str],
+    work: Work,
     *,
-    processes: int | None = None,
-    others: Executor | None = None,
     force: bool = False,
     json: bool = False,
 ) -> Summary:
@@ -212,14 +201,21 @@ def _convert(
     if not force:
         refuse_foreign(out)
     with progress_bars() as progress:
-        conversion = to_sdtm(inputs, settings, processes=processes, progress=progress, others=others)
+        conversion = to_sdtm(
+            inputs,
+            settings,
+            release=work.release,
+            processes=work.processes,
+            progress=progress,
+            others=work.others,
+        )
         created = header_date(conversion)
         summary = write_run(
             conversion,
             out,
             created=created,
             inputs=() if settings.blinded else inputs,
-            formats=formats,
+            formats=work.formats,
             describe=describe,
             force=force,
         )

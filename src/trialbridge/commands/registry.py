@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trialbridge.commands.convert import Release, describe
+from trialbridge.commands.convert import describe
+from trialbridge.commands.options import Release
 from trialbridge.commands.outcome import Done, Json, console, print_json
 from trialbridge.errors import ConfigurationError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trialbridge.commands.convert import Form, Release
+from trialbridge.commands.options import Config, Form, FormOf, Release, StudyName
 from trialbridge.commands.outcome import Done, Json, console, print_json
 
 if TYPE_CHECKING:
@@ -25,15 +25,9 @@ def roundtrip(
     release: Annotated[
         Release, typer.Option("--fhir", help="The FHIR release that is written.")
     ] = Release.R4,
-    form: Annotated[
-        Form, typer.Option("--as", help="NDJSON by type, or a transaction Bundle a subject.")
-    ] = Form.NDJSON,
-    config: Annotated[
-        Path | None, typer.Option(metavar="study.toml", help="The settings of the study, where SRC is FHIR.")
-    ] = None,
-    study: Annotated[
-        str, typer.Option(help="The study, where FHIR names none; every Patient is a subject then.")
-    ] = "",
+    form: FormOf = Form.NDJSON,
+    config: Config = None,
+    study: StudyName = "",
     out: Annotated[Path | None, typer.Option(help="A folder for roundtrip.html and roundtrip.json.")] = None,
     json: Json = False,
 ) -> None:
@@ -52,9 +46,9 @@ def _datasets(inputs: Sequence[Path], release: Release, form: Form, out: Path | 
     from trialbridge.converters.roundtrip import roundtrip as there_and_back
     from trialbridge.converters.show_roundtrip import show_roundtrip, write_roundtrip_html
 
-    datasets, _ = read_sdtm(inputs)
+    datasets, unread = read_sdtm(inputs)
     with TemporaryDirectory(prefix="trialbridge-") as folder:
-        found = there_and_back(datasets, Path(folder), release.value, form.value)
+        found = there_and_back(datasets, Path(folder), release.value, form.value, unread)
     _keep(found, out, json=json)
     if out is not None:
         write_roundtrip_html(found, out / "roundtrip.html")
