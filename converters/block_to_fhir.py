@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import cache, lru_cache
 from itertools import repeat
 from typing import NamedTuple
@@ -18,6 +16,7 @@ from trialbridge.converters.assemble import Written
 from trialbridge.converters.fhir_gate import Gate
 from trialbridge.converters.fhir_parts import code_of, declaration_of
 from trialbridge.converters.to_fhir import Resources, patient_id, to_resources
+from trialbridge.converters.uncollected import uncollected
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
 from trialbridge.loinc_back import loinc_column
@@ -114,18 +113,6 @@ def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> 
             found["Patient", patient_id(name)] = bare_patient(name)
     lines = list(found.values())
     return Made(lines, counts, gate_of(version).check(((line.kind, line.text) for line in lines), set()))
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Look for no reference cycles meanwhile: what is made has none, and there are many objects."""
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
 
 
 @lru_cache(maxsize=256)

@@ -14,10 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from trialbridge.converters.diff_datasets import RowChange, diff
-from trialbridge.converters.manifest import Manifest, read_manifest
+from trialbridge.converters.manifest import Manifest, manifest_of
 from trialbridge.converters.read_sdtm import read_sdtm
 from trialbridge.converters.report import CLEAN, FINDINGS
-from trialbridge.errors import ReadError
 from trialbridge.model import Dataset
 
 SOURCE = "source"
@@ -95,10 +94,7 @@ class Cut:
     @cached_property
     def manifest(self) -> Manifest | None:
         """The manifest of the run; none for a folder of datasets alone."""
-        try:
-            return read_manifest(self.folder)
-        except ReadError:
-            return None
+        return manifest_of(self.folder)
 
     @cached_property
     def provenance(self) -> dict[str, pa.Table]:

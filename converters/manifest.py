@@ -181,6 +181,14 @@ def study_of(found: Manifest) -> Study:
     return replace(msgspec.convert(settings, Study), design=design)
 
 
+def manifest_of(folder: Path) -> Manifest | None:
+    """Return the manifest of a run folder; none where the folder is no run."""
+    try:
+        return read_manifest(folder)
+    except ReadError:
+        return None
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a run folder.
 

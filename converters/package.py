@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from trialbridge.columns import flat
 from trialbridge.converters.guide import Facts, Grid, Section, guide, read_findings, read_rules
-from trialbridge.converters.manifest import Manifest, read_manifest, sha256_of
+from trialbridge.converters.manifest import manifest_of, sha256_of
 from trialbridge.converters.read_sdtm import read_sdtm
 from trialbridge.converters.write_guide import write_docx, write_pdf
 from trialbridge.converters.write_run import moment
@@ -64,7 +64,7 @@ def package(order: Packaging) -> list[Path]:
     if order.target.exists() and any(order.target.iterdir()):
         raise ConfigurationError(str(order.target), "is there already and holds files")
     datasets, _ = read_sdtm([path for path in sorted(inside.iterdir()) if path.suffix.lower() == ".xpt"])
-    run = _manifest(order.source)
+    run = manifest_of(order.source)
     study = order.study or _study(datasets)
     created = datetime.fromisoformat(run.created) if run else moment(datasets)
     folder = order.target / "m5" / "datasets" / study.lower() / "tabulations" / "sdtm"
@@ -86,13 +86,6 @@ def package(order: Packaging) -> list[Path]:
     write_pdf(title, guide(facts), folder / "csdrg.pdf")
     write_pdf(f"Annotated CRF: {study}", tuple(_crf(facts)), folder / "acrf.pdf")
     return _hashed(order.target)
-
-
-def _manifest(source: Path) -> Manifest | None:
-    try:
-        return read_manifest(source)
-    except ReadError:
-        return None
 
 
 def _study(datasets: Sequence[Dataset]) -> str:

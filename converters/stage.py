@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import accumulate
@@ -21,6 +19,7 @@ from trialbridge.converters.census import Census, merge
 from trialbridge.converters.extract import Extraction, Extractor, Key
 from trialbridge.converters.other_processes import WORTH_A_PROCESS, other_processes
 from trialbridge.converters.read_fhir import Source, ranges, resources
+from trialbridge.converters.uncollected import uncollected
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
 from trialbridge.registry import Paths
@@ -218,25 +217,13 @@ def _read(
     extractor = _EXTRACTORS.setdefault(hash((repr(paths), release)), Extractor(paths, release))
     source = sources[piece.source]
     extraction = Extraction(extractor, piece.source, source, first=piece.number << 32)
-    with _uncollected():
+    with uncollected():
         for item in resources(source, piece.start, piece.stop, decoded=extractor.types):
             if isinstance(item, Finding):
                 extraction.findings.append(item)
             else:
                 extraction.add(item)
         return extraction.finished(), extraction.census, extraction.findings
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Look for no reference cycles meanwhile: what is read has none, and there are millions of objects."""
-    wanted = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if wanted:
-            gc.enable()
 
 
 def column(table: pa.Table, name: str) -> pa.Array:

@@ -8,12 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import by_value, joined, split
-from trialbridge.rules import Cells, Leaves, Rule, Written
+from trialbridge.rules import Conditional, Leaves, Rule
 from trialbridge.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class When:
+class When(Conditional):
     """A rule that holds only where an element has one of some codes, or only where it has none of them.
 
     Attributes:
@@ -38,28 +38,17 @@ class When:
         """The condition's path, and the paths of the rule."""
         return (self.path, *self.rule.paths)
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The places of the rule."""
-        return self.rule.targets
-
-    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
-        """Return what the rule reads, where the condition holds."""
-        cells = self.rule.to_sdtm(leaves, vocabulary)
+    def holds(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Conditional
+        """Return where the element has one of the codes, or has none."""
         meant = by_value(joined(leaves(self.path)), self._meant).is_valid()
-        holds = meant if self.has else pc.invert(meant)
-        return Cells(pc.if_else(holds, cells.values, None), cells.which, pc.and_(holds, cells.lost))
+        return meant if self.has else pc.invert(meant)
 
     def _meant(self, text: str) -> str | None:
         return next((code for code in split(text) if code in self.codes), None)
 
-    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
-        """Return what the rule writes."""
-        return self.rule.to_fhir(column, vocabulary)
-
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class Where(Conditional):
     """A rule that holds only where another one gives a value.
 
     Attributes:
@@ -80,17 +69,6 @@ class Where:
         """The paths of both rules."""
         return (*self.other.paths, *self.rule.paths)
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The places of the rule."""
-        return self.rule.targets
-
-    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
-        """Return what the rule reads, where the other gives a value."""
-        cells = self.rule.to_sdtm(leaves, vocabulary)
-        holds = self.other.to_sdtm(leaves, vocabulary).values.is_valid()
-        return Cells(pc.if_else(holds, cells.values, None), cells.which, pc.and_(holds, cells.lost))
-
-    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
-        """Return what the rule writes."""
-        return self.rule.to_fhir(column, vocabulary)
+    def holds(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:
+        """Return where the other gives a value."""
+        return self.other.to_sdtm(leaves, vocabulary).values.is_valid()

@@ -7,6 +7,7 @@ and it must say why.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -205,8 +206,34 @@ class Read:
         return {}
 
 
+class Conditional(ABC):
+    """A rule that holds only where something else says so; it writes what it would write anyway."""
+
+    __slots__ = ()
+    rule: Rule
+
+    @abstractmethod
+    def holds(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:
+        """Return the mask of the records for which the rule holds."""
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The places of the rule."""
+        return self.rule.targets
+
+    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
+        """Return what the rule reads, where the condition holds."""
+        cells = self.rule.to_sdtm(leaves, vocabulary)
+        holds = self.holds(leaves, vocabulary)
+        return Cells(pc.if_else(holds, cells.values, None), cells.which, pc.and_(holds, cells.lost))
+
+    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
+        """Return what the rule writes."""
+        return self.rule.to_fhir(column, vocabulary)
+
+
 @dataclass(frozen=True, slots=True)
-class Given:
+class Given(Conditional):
     """A rule that holds only where another element is there, or only where it is not."""
 
     path: str
@@ -218,18 +245,7 @@ class Given:
         """The condition's path, and the paths of the rule."""
         return (self.path, *self.rule.paths)
 
-    @property
-    def targets(self) -> tuple[str, ...]:
-        """The places of the rule."""
-        return self.rule.targets
-
-    def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
-        """Return what the rule reads, where the condition holds."""
-        cells = self.rule.to_sdtm(leaves, vocabulary)
+    def holds(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Conditional
+        """Return where the element is there, or is not."""
         there = leaves(self.path)
-        holds = there.is_valid() if self.present else there.is_null()
-        return Cells(pc.if_else(holds, cells.values, None), cells.which, pc.and_(holds, cells.lost))
-
-    def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
-        """Return what the rule writes."""
-        return self.rule.to_fhir(column, vocabulary)
+        return there.is_valid() if self.present else there.is_null()
