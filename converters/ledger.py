@@ -63,7 +63,7 @@ def _of_type(
 ) -> pa.Table:
     rows = len(table)
     status, reason = _states(kind, rows, identities.reasons.get(kind, {}), account)
-    domains, records = _records(account, rows)
+    domains, records = of_each_row(account, rows)
     names = pa.array([source.name for source in staged.sources], pa.string())
     columns = {
         "source": names.take(column(table, "_source")),
@@ -104,20 +104,18 @@ def _states(kind: str, rows: int, doubles: Mapping[int, str], account: Account) 
     return pa.array(STATUSES).take(pa.array(status)), pa.array(said, pa.string()).take(pa.array(reason))
 
 
-def _records(account: Account, rows: int) -> tuple[pa.Array, pa.Array]:
+def of_each_row(account: Account, rows: int) -> tuple[pa.Array, pa.Array]:
     """Return, for each row, the domains of the records that came from it, and how many these are."""
     codes = sorted(account.records)
     total = np.zeros(rows, np.int64)
-    marks = np.zeros(rows, np.int64)
-    for number, code in enumerate(codes):
+    numbers = np.zeros(rows, np.int64)
+    words = [""]  # of each combination of domains that was met so far
+    for code in codes:
         counts = np.bincount(np.concatenate(account.records[code]), minlength=rows)
         total += counts
-        marks |= (counts > 0).astype(np.int64) << number
-    found, which = np.unique(marks, return_inverse=True)
-    words = [
-        " ".join(code for number, code in enumerate(codes) if mark >> number & 1) for mark in found.tolist()
-    ]
-    return pa.array(words, pa.string()).take(pa.array(which)), pa.array(total)
+        met, numbers = np.unique(2 * numbers + (counts > 0), return_inverse=True)
+        words = [f"{words[one // 2]} {code}".lstrip() if one % 2 else words[one // 2] for one in met.tolist()]
+    return pa.array(words, pa.string()).take(pa.array(numbers)), pa.array(total)
 
 
 def note_records(accounts: Mapping[str, Account], kind: str, code: str, rows: np.ndarray) -> None:

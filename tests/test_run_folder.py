@@ -10,12 +10,14 @@ from hashlib import sha256
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
 from trialbridge.conversion import Conversion
 from trialbridge.converters.cells import RULES, rule_row
+from trialbridge.converters.ledger import Account, of_each_row
 from trialbridge.converters.manifest import File, read_manifest, study_of
 from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.to_sdtm import to_sdtm
@@ -275,3 +277,13 @@ def test_a_moved_run_folder_still_stands(conversion: Conversion, tmp_path: Path)
     _write(conversion, tmp_path / "out")
     shutil.move(tmp_path / "out", tmp_path / "elsewhere")
     assert read_manifest(tmp_path / "elsewhere").study == "TB-001"
+
+
+def test_a_type_may_give_records_of_any_number_of_datasets() -> None:
+    account = Account()
+    for number in range(90):
+        account.records[f"D{number:02}"].append(np.array([number % 2, number % 2]))
+    domains, records = of_each_row(account, 3)
+    names = [f"D{number:02}" for number in range(90)]
+    assert domains.to_pylist() == [" ".join(names[::2]), " ".join(names[1::2]), ""]
+    assert records.to_pylist() == [90, 90, 0]
