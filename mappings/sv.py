@@ -15,7 +15,8 @@ STRUCTURE = "http://hl7.org/fhir/StructureDefinition"
 INSTANTIATES = f"extension[url={STRUCTURE}/workflow-instantiatesCanonical].valueCanonical"
 PLANNED_BY = f"extension[url={STRUCTURE}/workflow-instantiatesUri].valueUri"
 CALLED_OFF = Codes({"cancelled": "N"}, partial=True)
-TOOK_PLACE = Codes({"finished": "Y", "completed": "Y"}, preferred={"Y": "finished"}, partial=True)
+FINISHED = Codes({"finished": "Y"}, partial=True)  # the word of R4
+COMPLETED = Codes({"completed": "Y"}, partial=True)  # and that of R5
 IN_PERSON = Codes(
     dict.fromkeys(("AMB", "HH", "FLD", "EMER", "IMP"), "IN PERSON"),
     preferred={"IN PERSON": "AMB"},
@@ -56,7 +57,7 @@ SV = Domain(
         "VISIT": OneOf(At(f"{TYPE}.text"), Read(At(f"{TYPE}.coding[].display"))),
         # Qualifiers
         "SVPRESP": OneWay("derived: Y where the visit is planned"),
-        "SVOCCUR": OneOf(At("status", CALLED_OFF), Read(At("status", TOOK_PLACE))),
+        "SVOCCUR": OneOf(At("status", CALLED_OFF), At("status", FINISHED), At("status", COMPLETED)),
         "SVREASOC": OneOf(Read(At("appointment->cancelationReason.text"))),
         "SVCNTMOD": At("class.code", IN_PERSON),
         "SVUPDES": OneOf(Read(At(f"{TYPE}.text")), Read(At(f"{TYPE}.coding[].display"))),
