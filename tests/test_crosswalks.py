@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import gzip
-import importlib.util
 import json
 from collections import Counter
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 
+import check_crosswalks
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +21,7 @@ from trialbridge.standards import CT_VERSIONS, codelist, codelists
 
 TABLES = Path(__file__).parents[1] / "src/trialbridge/crosswalks"
 SCT = "http://snomed.info/sct"
-UCUM = "http://unitsofmeasure.org"
+UCUM = "http://unitsofcheck_crosswalks.org"
 THO = "http://terminology.hl7.org/CodeSystem"
 CATEGORIES = {
     "AUTOANTIBODY", "BLOOD GAS", "CELL PHENOTYPING", "CHEMISTRY", "COAGULATION", "DRUG LEVELS", "HEMATOLOGY",
@@ -92,17 +91,6 @@ def verhoeff(number: str) -> bool:
             value = shuffle[value]
         check = dihedral(check, value)
     return check == 0
-
-
-@cache
-def tool() -> ModuleType:
-    path = Path(__file__).parents[1] / "tools/check_crosswalks.py"
-    spec = importlib.util.spec_from_file_location("check_crosswalks", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", names())
@@ -295,11 +283,10 @@ def test_unknown_loinc() -> None:
 
 
 def test_loinc_agrees_with_the_published_mapping(shared: Path) -> None:
-    measure = tool()
-    mapping = measure.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
+    mapping = check_crosswalks.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
     current = frozenset(term.submission_value for term in codelist("LBTESTCD").terms)
-    tests, codes = measure.agreement(mapping, current, "TESTCD")
-    specimens, rows = measure.agreement(mapping, current, "SPEC")
+    tests, codes = check_crosswalks.agreement(mapping, current, "TESTCD")
+    specimens, rows = check_crosswalks.agreement(mapping, current, "SPEC")
     print(f"{len(mapping)} codes, {codes} judged: TESTCD {tests / codes:.1%}, SPEC {specimens / rows:.1%}")
     assert codes >= 650
     assert tests / codes >= 0.99
@@ -307,20 +294,18 @@ def test_loinc_agrees_with_the_published_mapping(shared: Path) -> None:
 
 
 def test_every_retired_term_has_its_current_target(shared: Path) -> None:
-    measure = tool()
-    mapping = measure.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
+    mapping = check_crosswalks.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
     current = frozenset(term.submission_value for term in codelist("LBTESTCD").terms)
-    retired = [item for item in measure.judged(mapping, current) if item.retired]
+    retired = [item for item in check_crosswalks.judged(mapping, current) if item.retired]
     assert len(retired) == 36
     assert [item for item in retired if not item.agrees] == []
 
 
 def test_disagreements_with_the_published_mapping_are_judged(shared: Path) -> None:
-    measure = tool()
-    mapping = measure.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
+    mapping = check_crosswalks.read_mapping(shared / "data/formats/LOINC_to_LB_Mapping_FINAL.csv.gz")
     current = frozenset(term.submission_value for term in codelist("LBTESTCD").terms)
     page = (Path(__file__).parents[1] / "docs" / "loinc-agreement.md").read_text("utf-8")
-    found = {item.loinc for item in measure.judged(mapping, current) if not item.agrees}
+    found = {item.loinc for item in check_crosswalks.judged(mapping, current) if not item.agrees}
     assert {code for code in found if f"| {code} |" not in page} == set()
 
 
@@ -332,19 +317,17 @@ def test_serum_or_plasma_stays_open_without_a_specimen() -> None:
 
 
 def test_loinc_gives_real_data_its_tests(shared: Path) -> None:
-    measure = tool()
     folders = ("lzzt_r4", "synthea_r4", "us_core", "hl7_examples")
     known: Counter[bool] = sum(
-        (measure.print_coverage(shared / "data/fhir" / name) for name in folders), Counter[bool]()
+        (check_crosswalks.print_coverage(shared / "data/fhir" / name) for name in folders), Counter[bool]()
     )
     assert known[True] / known.total() >= 0.95
 
 
 def test_every_unit_of_lzzt_is_known(shared: Path) -> None:
-    measure = tool()
     seen: Counter[tuple[str, str]] = Counter()
-    for document in measure.resources(shared / "data/fhir/lzzt_r4"):
-        for observation in measure.observations(document):
+    for document in check_crosswalks.resources(shared / "data/fhir/lzzt_r4"):
+        for observation in check_crosswalks.observations(document):
             quantity = observation.get("valueQuantity", {})
             if quantity:
                 seen[quantity.get("code", ""), quantity.get("unit", "")] += 1
@@ -594,7 +577,6 @@ def test_whatever_stands_where_words_should(text: str) -> None:
 
 
 def test_tool_reads_what_it_needs(tmp_path: Path) -> None:
-    measure = tool()
     value = {"resourceType": "Observation", "category": [{"coding": [{"code": "laboratory"}]}]}
     coded = value | {
         "code": {"coding": [{"system": "http://loinc.org", "code": "718-7"}]},
@@ -603,8 +585,8 @@ def test_tool_reads_what_it_needs(tmp_path: Path) -> None:
     (tmp_path / "one.ndjson.gz").write_bytes(gzip.compress(json.dumps(coded).encode()))
     (tmp_path / "two.json").write_text(json.dumps({"entry": [value]}), encoding="utf-8")
     found = [
-        list(measure.loincs(item))
-        for document in measure.resources(tmp_path)
-        for item in measure.observations(document)
+        list(check_crosswalks.loincs(item))
+        for document in check_crosswalks.resources(tmp_path)
+        for item in check_crosswalks.observations(document)
     ]
     assert found == [[("718-7", "")], []]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import zipfile
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
+import check_timing
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -20,27 +19,15 @@ from trialbridge.design import Design
 from trialbridge.study import read_study
 
 
-def _tool() -> ModuleType:
-    spec = spec_from_file_location("check_timing", Path(__file__).parents[1] / "tools/check_timing.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = _tool()
-
-
 @pytest.fixture(scope="module")
 def data(shared: Path) -> dict[str, pa.Table]:
-    found: dict[str, pa.Table] = tool.pilot(shared)
+    found: dict[str, pa.Table] = check_timing.pilot(shared)
     return found
 
 
 @pytest.fixture(scope="module")
 def design() -> Design:
-    return read_study(tool.STUDY).design
+    return read_study(check_timing.STUDY).design
 
 
 @pytest.fixture(scope="module")
@@ -62,20 +49,20 @@ def read(folder: Path, name: str) -> pa.Table:
     return table
 
 
-@pytest.mark.parametrize("domain", tool.PARTS)
+@pytest.mark.parametrize("domain", check_timing.PARTS)
 def test_study_days_of_the_pilot_are_counted_as_the_sponsor_did(
     data: dict[str, pa.Table], domain: str
 ) -> None:
-    found = tool.study_days(data, domain)
+    found = check_timing.study_days(data, domain)
     assert found.rows
     assert found.differ == {}
 
 
-@pytest.mark.parametrize(("domain", "least"), tool.LEAST.items())
+@pytest.mark.parametrize(("domain", "least"), check_timing.LEAST.items())
 def test_epochs_of_the_pilot_by_its_elements(
     data: dict[str, pa.Table], design: Design, domain: str, least: float
 ) -> None:
-    found = tool.epochs_of(data, domain, design)
+    found = check_timing.epochs_of(data, domain, design)
     assert found.rows
     assert found.equal >= least
 
@@ -94,7 +81,7 @@ def test_epochs_of_the_pilot_by_its_elements(
 def test_epochs_that_the_pilot_has_otherwise_differ_in_known_ways(
     data: dict[str, pa.Table], design: Design, domain: str, patterns: dict[tuple[str, str], int]
 ) -> None:
-    found = tool.epochs_of(data, domain, design)
+    found = check_timing.epochs_of(data, domain, design)
     assert {pattern: found.differ[pattern] for pattern in patterns} == patterns
     assert found.differ.total() - sum(patterns.values()) < 0.03 * found.rows
 
@@ -105,7 +92,7 @@ def test_epochs_that_the_pilot_has_otherwise_differ_in_known_ways(
 def test_baseline_flags_of_the_pilot_by_the_rule_that_the_settings_name(
     data: dict[str, pa.Table], design: Design, domain: str, precision: float, recall: float
 ) -> None:
-    found = tool.baselines(data, domain, design)
+    found = check_timing.baselines(data, domain, design)
     assert found.theirs > 2000
     assert found.precision >= precision
     assert found.recall >= recall
@@ -113,7 +100,7 @@ def test_baseline_flags_of_the_pilot_by_the_rule_that_the_settings_name(
 
 def test_elements_of_the_pilot_by_rules(data: dict[str, pa.Table], design: Design) -> None:
     """Its sponsor gave a follow-up only to some; whoever has an element in both has it at the same time."""
-    found = tool.elements(data, design)
+    found = check_timing.elements(data, design)
     for code, least in {"SCRN": 0.95, "PBO": 0.95, "LO": 0.95, "HIS": 0.98, "HIM": 0.98, "HIE": 0.98}.items():
         both = sum(count for how, count in found[code].items() if not how.startswith("only"))
         assert found[code]["equal"] >= least * both, code

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -19,14 +19,7 @@ TABLE = ROOT / "src" / "trialbridge" / "standards" / "_fhir_elements.tsv"
 @pytest.fixture(scope="module")
 def generator() -> Any:
     pytest.importorskip("fhir.resources", reason="the generator reads the models of fhir.resources")
-    spec = importlib.util.spec_from_file_location(
-        "generate_elements", ROOT / "tools" / "generate_elements.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module("generate_elements")
 
 
 def test_generating_again_gives_the_same_bytes(generator: Any) -> None:

@@ -7,14 +7,15 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import compare_lzzt
+import match_lzzt
 import pytest
 
 from trialbridge.conversion import Conversion
+from trialbridge.study import read_study
 
 ROOT = Path(__file__).resolve().parents[1]
 EQUAL_SUBJECTS = ("1015", "1023", "1028", "1033", "1047", "1118")
@@ -22,43 +23,33 @@ CONTRADICTED, SCREEN_FAILURE = "1115", "1057"
 FINDINGS_DOMAINS = ("LB", "VS")
 
 
-def _tool() -> ModuleType:
-    spec = spec_from_file_location("compare_lzzt", ROOT / "tools/compare_lzzt.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = _tool()
 Row = Mapping[str, Any]
 
 
 @pytest.fixture(scope="module")
 def conversion(shared: Path) -> Conversion:
-    found: Conversion = tool.converted(shared)
+    found: Conversion = compare_lzzt.converted(shared)
     return found
 
 
 @pytest.fixture(scope="module")
 def page(shared: Path) -> str:
-    found: str = tool.report(shared)
+    found: str = compare_lzzt.report(shared)
     return found
 
 
 @pytest.fixture(scope="module")
 def sides(shared: Path, conversion: Conversion) -> dict[str, tuple[list[Row], list[Row]]]:
-    subjects = [row["USUBJID"] for row in tool.our_rows(conversion, "DM")]
+    subjects = [row["USUBJID"] for row in match_lzzt.our_rows(conversion, "DM")]
     return {
-        domain: (tool.our_rows(conversion, domain), tool.pilot_rows(shared, domain, subjects))
-        for domain in tool.MEMBERS
+        domain: (match_lzzt.our_rows(conversion, domain), match_lzzt.pilot_rows(shared, domain, subjects))
+        for domain in match_lzzt.MEMBERS
     }
 
 
 @pytest.fixture(scope="module")
 def pairs(sides: dict[str, tuple[list[Row], list[Row]]]) -> dict[str, list[Any]]:
-    return {domain: tool.match_findings(domain, *sides[domain]).pairs for domain in FINDINGS_DOMAINS}
+    return {domain: match_lzzt.match_findings(domain, *sides[domain]).pairs for domain in FINDINGS_DOMAINS}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +67,7 @@ def test_every_record_of_the_pilot_is_there(
 @pytest.mark.parametrize("domain", FINDINGS_DOMAINS)
 def test_results_match_row_for_row(sides: dict[str, tuple[list[Row], list[Row]]], domain: str) -> None:
     """On subject, --TESTCD, --DTC to the minute, --ORRES as a number; on the position where there is one."""
-    found = tool.match_findings(domain, *sides[domain])
+    found = match_lzzt.match_findings(domain, *sides[domain])
     assert not found.only_ours
     assert not found.only_pilot
     assert len({id(pair.pilot) for pair in found.pairs}) == len(sides[domain][1])
@@ -89,7 +80,7 @@ def test_only_zeros_make_the_text_of_a_result_differ(
     pairs: dict[str, list[Any]], domain: str, count: int
 ) -> None:
     name = f"{domain}ORRES"
-    differing = tool.text_differences(pairs[domain], name)
+    differing = match_lzzt.text_differences(pairs[domain], name)
     assert len(differing) == count
     for ours, pilot in differing:
         assert ours[name] in {pilot[name].rstrip("0"), pilot[name].rstrip("0") + "0", pilot[name].lstrip("0")}
@@ -99,8 +90,8 @@ def test_only_zeros_make_the_text_of_a_result_differ(
 def test_standard_results_are_the_pilots_where_the_bundle_has_its_unit(
     pairs: dict[str, list[Any]], domain: str
 ) -> None:
-    right = [pair for pair in pairs[domain] if not tool.contradicted(pair, domain)]
-    assert not tool.far(right, f"{domain}STRESN")
+    right = [pair for pair in pairs[domain] if not match_lzzt.contradicted(pair, domain)]
+    assert not match_lzzt.far(right, f"{domain}STRESN")
     numeric = [pair for pair in right if pair.pilot[f"{domain}STRESN"] is not None]
     assert len(numeric) > 0.9 * len(pairs[domain])
 
@@ -111,7 +102,7 @@ def test_the_units_that_contradict_the_pilot_are_few(pairs: dict[str, list[Any]]
         domain: Counter(
             (ours[f"{domain}TESTCD"], ours[f"{domain}ORRESU"], pilot[f"{domain}ORRESU"])
             for ours, pilot in pairs[domain]
-            if tool.contradicted(tool.Pair(ours, pilot), domain)
+            if match_lzzt.contradicted(match_lzzt.Pair(ours, pilot), domain)
         )
         for domain in FINDINGS_DOMAINS
     }
@@ -120,7 +111,7 @@ def test_the_units_that_contradict_the_pilot_are_few(pairs: dict[str, list[Any]]
 
 @pytest.mark.parametrize("name", ["LBORNRLO", "LBORNRHI"])
 def test_ranges_are_the_pilots(pairs: dict[str, list[Any]], name: str) -> None:
-    assert not tool.other_range(pairs["LB"], name)
+    assert not match_lzzt.other_range(pairs["LB"], name)
     assert sum(pair.ours[name] is not None for pair in pairs["LB"]) == 1424
 
 
@@ -131,7 +122,7 @@ def test_indicators_are_the_pilots(pairs: dict[str, list[Any]]) -> None:
 def test_adverse_events_match_on_all_that_the_bundles_hold(
     sides: dict[str, tuple[list[Row], list[Row]]],
 ) -> None:
-    found = tool.match_events(*sides["AE"])
+    found = match_lzzt.match_events(*sides["AE"])
     assert not found.only_ours
     names = ("AETERM", "AESEV", "AESER", "AEREL", "AEOUT", "AESTDTC")
     assert all(ours[name] == pilot[name] for ours, pilot in found.pairs for name in names)
@@ -139,7 +130,7 @@ def test_adverse_events_match_on_all_that_the_bundles_hold(
 
 def test_medications_match_on_name_and_dates(sides: dict[str, tuple[list[Row], list[Row]]]) -> None:
     """Three differ: the bundles have a hyphen where the pilot has a comma."""
-    found = tool.match_medications(*sides["CM"])
+    found = match_lzzt.match_medications(*sides["CM"])
     assert len(found.pairs) == 225
     assert {row["CMTRT"] for row in found.only_ours} == {"HYDROCORTISONE- TOPICAL"}
     assert {row["CMTRT"] for row in found.only_pilot} == {"HYDROCORTISONE, TOPICAL"}
@@ -150,7 +141,7 @@ def test_medications_match_on_name_and_dates(sides: dict[str, tuple[list[Row], l
 
 def test_conditions_match_on_term_and_dates(sides: dict[str, tuple[list[Row], list[Row]]]) -> None:
     """The pilot's MHTERM is masked; the name of the condition in the bundles is its MHDECOD."""
-    found = tool.match_history(*sides["MH"])
+    found = match_lzzt.match_history(*sides["MH"])
     assert len(found.pairs) == 104
     assert not found.only_ours
     assert not found.only_pilot
@@ -184,7 +175,7 @@ def test_every_override_is_in_the_report(conversion: Conversion, page: str) -> N
     assert said["code 8867-4 of http://loinc.org"] == "testcd = PULSE"
     assert said["unit system"] == "SI"
     assert said["standard unit of HGB"] == "mmol/L"
-    for name, value in tool.read_study(tool.STUDY).overrides():
+    for name, value in read_study(compare_lzzt.STUDY).overrides():
         assert f"| {name} | {value} |" in page
 
 
@@ -196,7 +187,7 @@ def test_the_page_of_differences_is_this_one(page: str) -> None:
 def _words_of_the_study(reference: Path) -> set[str]:
     """Return what names the study, its people and its places in the bundles."""
     words = set()
-    for path in sorted((reference / tool.BUNDLES).glob("*.gz")):
+    for path in sorted((reference / compare_lzzt.BUNDLES).glob("*.gz")):
         for entry in json.loads(gzip.decompress(path.read_bytes()))["entry"]:
             resource = entry["resource"]
             words |= {one["value"] for one in _identifiers(resource)}

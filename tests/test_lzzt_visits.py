@@ -4,42 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import compare_lzzt
+import match_lzzt
 import pytest
 
 from trialbridge.conversion import Conversion
 from trialbridge.converters.derive_visits import NO_VISIT
 
-
-def _tool() -> ModuleType:
-    spec = spec_from_file_location("compare_lzzt", Path(__file__).parents[1] / "tools/compare_lzzt.py")
-    assert spec
-    assert spec.loader
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = _tool()
 Pairs = list[tuple[Mapping[str, Any], Mapping[str, Any]]]
 
 
 @pytest.fixture(scope="module")
 def conversion(shared: Path) -> Conversion:
-    found: Conversion = tool.converted(shared)
+    found: Conversion = compare_lzzt.converted(shared)
     return found
 
 
 @pytest.fixture(scope="module")
 def pairs(shared: Path, conversion: Conversion) -> dict[str, Pairs]:
-    subjects = [row["USUBJID"] for row in tool.our_rows(conversion, "DM")]
+    subjects = [row["USUBJID"] for row in match_lzzt.our_rows(conversion, "DM")]
     return {
-        domain: tool.match_findings(
-            domain, tool.our_rows(conversion, domain), tool.pilot_rows(shared, domain, subjects)
+        domain: match_lzzt.match_findings(
+            domain, match_lzzt.our_rows(conversion, domain), match_lzzt.pilot_rows(shared, domain, subjects)
         ).pairs
         for domain in ("LB", "VS")
     }
@@ -81,7 +70,7 @@ def test_what_differs_is_a_visit_that_the_encounter_names_otherwise(pairs: dict[
 
 
 def test_each_encounter_is_a_visit_and_nothing_is_missed_without_windows(conversion: Conversion) -> None:
-    visits = tool.our_rows(conversion, "SV")
+    visits = match_lzzt.our_rows(conversion, "SV")
     assert Counter(row["SVOCCUR"] for row in visits) == {"Y": 70}
     assert {row["SVPRESP"] for row in visits} == {"Y"}
     keys = [(row["USUBJID"], row["VISITNUM"]) for row in visits]

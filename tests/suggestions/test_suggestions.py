@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 from pathlib import Path
-from types import ModuleType
 
+import make_labelled_suggestions
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,37 +22,25 @@ LABELLED = HERE / "labelled.tsv"
 TESTCDS = [term.submission_value for term in codelist("VSTESTCD").terms]
 
 
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    path = Path(__file__).parents[2] / "tools/make_labelled_suggestions.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_labelled_set_is_what_its_tool_draws(tool: ModuleType) -> None:
-    rows = tool.labelled()
+def test_the_labelled_set_is_what_its_tool_draws() -> None:
+    rows = make_labelled_suggestions.labelled()
     assert len(rows) == 200
-    assert LABELLED.read_text("utf-8") == tool.to_text(rows)
+    assert LABELLED.read_text("utf-8") == make_labelled_suggestions.to_text(rows)
 
 
-def test_a_held_out_name_is_not_looked_at(tool: ModuleType) -> None:
-    for row in tool.read(LABELLED):
+def test_a_held_out_name_is_not_looked_at() -> None:
+    for row in make_labelled_suggestions.read(LABELLED):
         asked = Asked(row.domain, row.variable, (row.text,))
-        held = tool.held_out(row)
+        held = make_labelled_suggestions.held_out(row)
         assert held
         found = [one for one in suggest(asked, without=held) if one.value == row.value]
         likes = {plain(like) for one in found for like in re.findall("is like '([^']*)'", one.why)}
         assert plain(row.text) not in likes - {""}
 
 
-def test_four_of_five_held_out_names_find_their_term_among_the_first_five(tool: ModuleType) -> None:
-    rows = tool.read(LABELLED)
-    found = sum(map(tool.found, rows))
+def test_four_of_five_held_out_names_find_their_term_among_the_first_five() -> None:
+    rows = make_labelled_suggestions.read(LABELLED)
+    found = sum(map(make_labelled_suggestions.found, rows))
     assert found >= 0.8 * len(rows), found
 
 
