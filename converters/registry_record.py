@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from trialbridge.converters.fhir_bytes import Source, content
+from trialbridge.converters.leaf_account import Json, LeafAccount
 from trialbridge.errors import ReadError
 
-Json = dict[str, Any]
 REASONS: Mapping[str, str] = {
     "derivedSection": "derived by the registry from what the record says",
     "resultsSection": "results are no part of the design",
@@ -31,19 +29,8 @@ REASONS: Mapping[str, str] = {
 }
 """Where a path begins -> why such leaves are not used, unless they are."""
 
-UNKNOWN = "nothing here knows this field"
 
-
-class Entry(NamedTuple):
-    """One leaf of a record: where it stands, what it says, and where it went, or why it went nowhere."""
-
-    path: str
-    value: str
-    used: bool
-    where: str
-
-
-class Record:
+class Record(LeafAccount):
     """One study as the registry has it; what is taken from it is remembered.
 
     Example:
@@ -55,14 +42,13 @@ class Record:
     """
 
     def __init__(self, data: Json) -> None:
-        self.data = data
-        self.taken: dict[str, str] = {}
-        self.refused: dict[str, str] = {}
+        super().__init__(data)
+        self.refused.update(REASONS)
 
     @property
     def number(self) -> str:
         """The number of the study in the registry; empty where the record does not say it."""
-        return str(self._at("protocolSection.identificationModule.nctId") or "")
+        return str(self.at("protocolSection.identificationModule.nctId") or "")
 
     def text(self, path: str, where: str) -> str:
         """Return the text at a path, and remember where it goes; empty where there is none.
@@ -71,11 +57,7 @@ class Record:
             path: Such as ``designModule.phases[0]``, within the protocol.
             where: Where it goes.
         """
-        found = self._at(f"protocolSection.{path}")
-        if found is None or isinstance(found, dict | list):
-            return ""
-        self.taken[f"protocolSection.{path}"] = where
-        return json.dumps(found) if isinstance(found, bool) else str(found)
+        return self.take(f"protocolSection.{path}", where)
 
     def texts(self, path: str, where: str) -> list[str]:
         """Return the texts of a list, and remember where they go."""
@@ -83,54 +65,16 @@ class Record:
 
     def count(self, path: str) -> int:
         """Return how many entries a list has; 0 where there is none."""
-        found = self._at(f"protocolSection.{path}")
+        found = self.at(f"protocolSection.{path}")
         return len(found) if isinstance(found, list) else 0
 
     def has(self, path: str) -> bool:
         """Return whether the record says anything at a path."""
-        return self._at(f"protocolSection.{path}") is not None
+        return self.at(f"protocolSection.{path}") is not None
 
     def refuse(self, path: str, why: str) -> None:
         """Remember why a leaf, or all below a path, is not used, though others like it are."""
         self.refused[f"protocolSection.{path}"] = why
-
-    def _at(self, path: str) -> Any:
-        node: Any = self.data
-        for name, index in re.findall(r"([^.\[\]]+)|\[(\d+)\]", path):
-            if name:
-                node = node.get(name) if isinstance(node, dict) else None
-            else:
-                node = node[int(index)] if isinstance(node, list) and int(index) < len(node) else None
-        return node
-
-    def ledger(self) -> list[Entry]:
-        """Return what became of every leaf, in the order of the record."""
-        return [
-            Entry(path, value, path in self.taken, self.taken.get(path) or self._why(path))
-            for path, value in leaves(self.data)
-        ]
-
-    def _why(self, path: str) -> str:
-        known = {**REASONS, **self.refused}
-        prefixes = [one for one in known if path == one or path.startswith((f"{one}.", f"{one}["))]
-        return known[max(prefixes, key=len)] if prefixes else UNKNOWN
-
-
-def leaves(node: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of every leaf.
-
-    Example:
-        >>> list(leaves({"a": [1, {"b": True}]}))
-        [('a[0]', '1'), ('a[1].b', 'true')]
-    """
-    if isinstance(node, dict):
-        for name, below in node.items():
-            yield from leaves(below, f"{path}.{name}" if path else name)
-    elif isinstance(node, list):
-        for number, below in enumerate(node):
-            yield from leaves(below, f"{path}[{number}]")
-    else:
-        yield path, node if isinstance(node, str) else json.dumps(node)
 
 
 def read_records(sources: Sequence[Path]) -> list[Record]:

@@ -16,8 +16,9 @@ from trialbridge.converters.design_datasets import DesignDatasets, design_datase
 from trialbridge.converters.design_forms import Json
 from trialbridge.converters.design_of_staged import StagedDesign
 from trialbridge.converters.design_summary import Facts
+from trialbridge.converters.leaf_account import UNKNOWN, Entry
 from trialbridge.converters.registry_design import registry_design
-from trialbridge.converters.registry_record import UNKNOWN, Entry, Record
+from trialbridge.converters.registry_record import Record
 from trialbridge.converters.registry_resources import registry_resources
 from trialbridge.converters.report import to_json
 from trialbridge.converters.write_run import moment

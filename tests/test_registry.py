@@ -12,8 +12,9 @@ import pytest
 
 from trialbridge.cli import main
 from trialbridge.converters.design_resources import design_of_fhir
+from trialbridge.converters.leaf_account import UNKNOWN, Entry, leaves
 from trialbridge.converters.registry_design import criteria_of, registry_design
-from trialbridge.converters.registry_record import UNKNOWN, Entry, Record, leaves, read_records
+from trialbridge.converters.registry_record import Record, read_records
 from trialbridge.converters.registry_run import RegistryRun, registry_run
 from trialbridge.elements import Version
 from trialbridge.errors import ReadError
