@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from trialbridge.codecs import Codec, Codes, DateTime, Term, Text
 from trialbridge.conditions import When
-from trialbridge.dispositions import REASONS, Reason
+from trialbridge.end_reasons import REASONS, Reason
 from trialbridge.mapping import Domain, Join, Supp
 from trialbridge.matching import Matching
 from trialbridge.rules import At, Const, OneOf, OneWay, Read, Rule
