@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from trialbridge.columns import TEXT, by_value, remembering
 from trialbridge.converters.assemble import Written
+from trialbridge.converters.component_panels import joined_panels
 from trialbridge.converters.fhir_gate import Gate
 from trialbridge.converters.fhir_parts import code_of, declaration_of
 from trialbridge.converters.to_fhir import Resources, patient_id, to_resources
@@ -106,7 +107,7 @@ def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> 
         counts.append(Counts(one.dataset, made.carried, made.dated, made.lost))
         subjects |= dict.fromkeys(pc.unique(one.table["USUBJID"]).drop_null().to_pylist())
         patients = by_value(one.table["USUBJID"], patient_id)
-        for line in _lines(made, domain, one.ids, patients):
+        for line in _lines(made, domain, one, patients, version):
             found.setdefault(line[:2], line)
     for name in subjects:
         if ("Patient", patient_id(name)) not in found:
@@ -135,15 +136,19 @@ def gate_of(version: Version) -> Gate:
     return Gate(version)
 
 
-def _lines(made: Resources, domain: Domain, ids: pa.Array, patients: pa.Array) -> Iterator[Line]:
+def _lines(
+    made: Resources, domain: Domain, records: Slice, patients: pa.Array, version: Version
+) -> Iterator[Line]:
     *joined, own = made.written
     for part in joined:
         yield from _one_by_one(part)
     if domain.rows == "item":  # answers share a response, which has an id of its own
         yield from _one_by_one(own)
         return
-    of_whom = pc.fill_null(patients.cast(TEXT), "").to_pylist()
-    yield from map(Line, repeat(own.kind), ids.to_pylist(), of_whom, own.lines())
+    own, first = joined_panels(domain, own, records.table, records.ids, version)
+    ids, of_whom = (column.take(pa.array(first)) for column in (records.ids, patients.cast(TEXT)))
+    whose = pc.fill_null(of_whom, "").to_pylist()
+    yield from map(Line, repeat(own.kind), ids.to_pylist(), whose, own.lines())
 
 
 def _one_by_one(part: Written) -> Iterator[Line]:

@@ -22,6 +22,7 @@ from trialbridge.carriage import (
     CLASS,
     DATASET,
     DECIMALS,
+    PLACES,
     RECORD,
     ROW,
     extension_paths,
@@ -118,7 +119,7 @@ class _Found:
 
     Attributes:
         kind: Resource type.
-        unit: ``item`` where answers are the records.
+        unit: ``item`` where answers are the records, ``component`` where components are.
         rows: Rows of the table of that unit.
         parts: The extension of these rows.
         numeric: The parts that are numbers.
@@ -168,9 +169,9 @@ def restored(staged: Staged, identities: Identities, vocabulary: Vocabulary) -> 
 def _found(staged: Staged, identities: Identities) -> dict[str, list[_Found]]:
     found: dict[str, list[_Found]] = defaultdict(list)
     for (kind, unit), table in staged.tables.items():
-        if unit == "component":
+        rows = unit or "resource"
+        if rows not in PLACES:
             continue
-        rows = "item" if unit == "item" else "resource"
         leaves = _Table(table)
         names = read_extension(rows, leaves).get(DATASET)
         if names is None:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from trialbridge.carriage import CLASS, DATASET, ROW
 from trialbridge.classes import observation_class, of_class
 from trialbridge.columns import SEPARATOR, TEXT
+from trialbridge.converters.component_panels import with_panels
 from trialbridge.converters.texts import Texts, filled
 from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
@@ -49,6 +50,7 @@ class Part:
         numeric: The variables that are numbers.
         subjects: USUBJID of each record; null where it is of nobody.
         ids: The id of each record's resource, made of its keys: a second run updates, and does not double.
+            Records that share one are components of one Observation.
         by_class: Which records follow the declaration of the observation class, and not the mapping.
     """
 
@@ -147,13 +149,15 @@ def part_of(dataset: Dataset, study: str) -> Part:
     group = observation_class(dataset.name, columns)
     if group and code_of(dataset.name) not in ig_datasets():
         extra[CLASS] = pa.array([group]).take(pa.array(np.zeros(rows, np.int8)))
+    texts = Texts(dataset, kept, extra)
+    ids = _ids(dataset, columns, study)
     return Part(
         dataset.name,
         tuple(columns),
-        Texts(dataset, kept, extra),
+        texts,
         numeric | {ROW},
         subjects,
-        _ids(dataset, columns, study),
+        with_panels(declaration_of(dataset.name, columns), texts, subjects, ids),
         _by_class(dataset.name, columns, rows),
     )
 

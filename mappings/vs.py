@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trialbridge.coded import Coded
-from trialbridge.mapping import Domain, Supp
+from trialbridge.mapping import Domain, Panel, Supp
 from trialbridge.observed import (
     CODE,
     ENCOUNTER,
@@ -29,6 +29,14 @@ VS = Domain(
     joins=ENCOUNTER,
     excluded=ENTERED_IN_ERROR,
     fixed=FINAL,
+    panels=(
+        Panel(
+            "Blood pressure",
+            "85354-9",
+            {"SYSBP": "8480-6", "DIABP": "8462-4"},
+            own=("SEQ", "STRESC", "STRESN", "STRESU", "LOBXFL", "BLFL", "DRVFL", "TOX"),
+        ),
+    ),
     rules={
         **identifiers("VS"),
         **test("VS"),

@@ -44,6 +44,23 @@ class Join(NamedTuple):
     type: str
 
 
+class Panel(NamedTuple):
+    """Tests of which one each, of one moment, are components of one Observation on the way to FHIR.
+
+    Attributes:
+        text: What it is called.
+        code: Its LOINC code.
+        components: --TESTCD -> LOINC code of the component, in the order in which they are written.
+        own: Last letters of the variables that a component has for itself, beside those that its elements
+            hold; records that differ in any other variable are no panel.
+    """
+
+    text: str
+    code: str
+    components: Mapping[str, str]
+    own: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Supp:
     """A supplemental qualifier: its label, and its rule."""
@@ -70,6 +87,7 @@ class Domain:
         excluded: Path -> code -> why such a resource is no record.
         fixed: Path -> what is written in every resource.
         companions: Path -> what is written beside another value of the same element.
+        panels: Tests that are written as components of one Observation.
         first: Variables that are written before the others, which then go where these leave room.
         source_of: Origin source of collected values: ``Investigator``, ``Vendor`` or ``Subject``.
         complete: Whether it is held against the standard's variables, as the mapping of a domain is.
@@ -90,6 +108,7 @@ class Domain:
     excluded: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     companions: Mapping[str, str] = field(default_factory=dict)
+    panels: tuple[Panel, ...] = ()
     first: tuple[str, ...] = ()
     source_of: str = "Investigator"
     carried: tuple[str, ...] = ()
