@@ -86,8 +86,13 @@ def _facts(resources: Iterator[tuple[str, Resource]]) -> dict[str, Counter[objec
     for subject, one in resources:
         kind = one["resourceType"]
         if kind in FACTS and subject:
-            found[kind][subject, FACTS[kind](one)] += 1
+            found[kind].update((subject, FACTS[kind](part)) for part in _parts(one))
     return found
+
+
+def _parts(one: Resource) -> Iterator[Resource]:
+    """Yield what says one fact: each component with what its Observation says of all, else the resource."""
+    yield from ({**one, **part} for part in one.get("component", [{}]))
 
 
 def _published(folder: Path) -> Iterator[tuple[str, Resource]]:

@@ -164,6 +164,17 @@ def test_a_file_that_cannot_be_read_is_no_success(
     assert "dataset-unreadable" in capsys.readouterr().out
 
 
+CODED = {"Observation", "Observation.component", "Condition"}
+
+
+def _component_changes(resource: Resource) -> Iterator[tuple[str, Resource]]:
+    parts = resource.get("component", [])
+    for number, part in enumerate(parts):
+        for kind, changed in _changes({**part, "resourceType": "Observation.component"}):
+            del changed["resourceType"]
+            yield kind, {**resource, "component": [*parts[:number], changed, *parts[number + 1 :]]}
+
+
 def _changes(resource: Resource) -> Iterator[tuple[str, Resource]]:
     """Yield what somebody may change in a resource: its value, unit, date, code, status."""
     if "valueQuantity" in resource:
@@ -171,10 +182,11 @@ def _changes(resource: Resource) -> Iterator[tuple[str, Resource]]:
         yield "value", {**resource, "valueQuantity": {**quantity, "value": quantity["value"] + 1}}
         other = {"unit": "furlong", "value": quantity["value"]}
         yield "unit", {**resource, "valueQuantity": other}
+    yield from _component_changes(resource)
     for name in ("effectiveDateTime", "recordedDate", "authoredOn"):
         if name in resource:
             yield "date", {**resource, name: "1999-12-31"}
-    if "code" in resource and resource["resourceType"] in {"Observation", "Condition"}:
+    if resource["resourceType"] in CODED and "component" not in resource:
         yield "code", {**resource, "code": {"text": "something else"}}
     if resource["resourceType"] in {"Observation", "MedicationStatement", "MedicationAdministration"}:
         yield "status", {**resource, "status": "entered-in-error"}
