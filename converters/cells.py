@@ -19,7 +19,7 @@ from trialbridge.converters.derive import METHODS
 from trialbridge.converters.fhir_parts import declared_by
 from trialbridge.mapping import FROM_DECISION, FROM_EXTENSION, Domain, alternatives
 from trialbridge.rules import Const, OneWay, Rule
-from trialbridge.standards import ig_datasets, ig_variables
+from trialbridge.standards import domain_variables, ig_datasets
 
 BESIDE = ("_join_", "_visit_by")
 """How the columns begin that name the other resources of a record, and how it got its visit."""
@@ -106,7 +106,7 @@ def _rules(code: str, kind: str, number: int, variables: list[str], shape: bytes
 
 def _derived_rules(code: str, number: int) -> Iterator[dict[str, Any]]:
     """Yield how the variables came about of a record that no resource gave."""
-    known = ig_variables(code) if code in ig_datasets() else ()  # none of a study's own domain
+    known = domain_variables(code) if code in ig_datasets() else ()  # none of a study's own domain
     for name in (variable.name for variable in known):
         if method := method_of(code, name):
             yield {"domain": code, "shape": number, "variable": name, "how": "derived", "reason": method}

@@ -13,7 +13,7 @@ from trialbridge.converters.datasets import EXPLAINED
 from trialbridge.errors import TermError
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset, Variable
-from trialbridge.standards import Codelist, codelist, ig_variables
+from trialbridge.standards import Codelist, codelist, domain_variables
 
 RESULTS = ("ORRES", "STRESC")
 """Results are governed by their codelist only where they are coded; numbers and words are legal."""
@@ -98,7 +98,7 @@ def _foreign(row: Mapping[str, Any], lists: Sequence[Codelist], ct: str) -> Find
 def _closed_lists(domain: str, variable: str, ct: str) -> tuple[Codelist, ...]:
     """Return the codelists of a variable, if none of them may be extended."""
     try:
-        facts = next((one for one in ig_variables(domain) if one.name == variable), None)
+        facts = next((one for one in domain_variables(domain) if one.name == variable), None)
     except LookupError:  # a domain that the study named, and the standard does not have
         return ()
     lists = tuple(known for code in (facts.codelists if facts else ()) if (known := _known(code, ct)))

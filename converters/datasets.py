@@ -18,7 +18,7 @@ from trialbridge.mapping import Domain, alternatives
 from trialbridge.model import Dataset, Variable
 from trialbridge.registry import declarations
 from trialbridge.rules import Const, OneWay, Rule
-from trialbridge.standards import ig_datasets, ig_variables, keys
+from trialbridge.standards import domain_variables, ig_datasets, keys
 from trialbridge.standards.guide import VariableFacts
 from trialbridge.tested import Tested, TestName
 
@@ -85,7 +85,7 @@ def dataset(code: str, table: pa.Table, design: Design | None = None) -> Dataset
 
 def _variables(code: str, table: pa.Table) -> Iterator[VariableFacts]:
     """Return the variables of a domain, with those in which a long comment goes on."""
-    for variable in ig_variables(code):
+    for variable in domain_variables(code):
         yield variable
         if variable.name == COMMENT:
             more = len([name for name in table.column_names if name.startswith(COMMENT)])
@@ -208,7 +208,7 @@ def supplemental(
     return Dataset(
         name=name,
         label=f"Supplemental Qualifiers for {code}",
-        variables=tuple(_supp_variable(variable) for variable in ig_variables(name)),
+        variables=tuple(_supp_variable(variable) for variable in domain_variables(name)),
         table=whole.take(order).combine_chunks(),
         observation_class="RELATIONSHIP",
         structure="One record per supplemental qualifier per related parent domain record",
@@ -270,14 +270,14 @@ def _part(  # noqa: PLR0913, PLR0917 -- the cells of one row of SUPP--
 
 def _link(code: str, table: pa.Table) -> str:
     """Return the variable by which SUPP-- points to its parent: --SEQ, or the visit where there is none."""
-    known = {variable.name for variable in ig_variables(code)} & set(table.column_names)
+    known = {variable.name for variable in domain_variables(code)} & set(table.column_names)
     return next((name for name in (f"{code}SEQ", "VISITNUM") if name in known), "")
 
 
 def _split_long(code: str, table: pa.Table) -> tuple[pa.Table, list[tuple[str, str, pa.Array]]]:
     """Return the table with texts of at most 200 bytes, and the rest of the longer ones as qualifiers."""
     overflow = []
-    for variable in ig_variables(code):
+    for variable in domain_variables(code):
         name = variable.name
         if variable.type == "Char" and name in table.column_names:
             first, *rest = pieces(column(table, name).cast(pa.string()))

@@ -13,7 +13,7 @@ from trialbridge.context import Context, Derived
 from trialbridge.converters.derive_columns import encode, report, texts, with_column
 from trialbridge.design import Design
 from trialbridge.findings import Finding
-from trialbridge.standards import ig_variables
+from trialbridge.standards import domain_variables
 from trialbridge.timing import Mask, Numbers, Precision, Times, as_mask, before, parse_dtc
 
 NOWHERE = -1
@@ -29,7 +29,7 @@ def derive_epoch(table: pa.Table, context: Context) -> Derived:
     only where all that it allows lies in the same one.
     """
     name = next((n for n in map(context.named, ("STDTC", "DTC")) if n in table.column_names), "")
-    known = any(variable.name == "EPOCH" for variable in ig_variables(context.domain))
+    known = any(variable.name == "EPOCH" for variable in domain_variables(context.domain))
     if not name or not known or not context.elements.num_rows or context.domain == "SE":
         return table, []
     given = texts(table, "EPOCH")

@@ -20,7 +20,7 @@ from trialbridge.converters.identity import keys_of
 from trialbridge.converters.references import Links, links
 from trialbridge.converters.stage import column
 from trialbridge.registry import declarations
-from trialbridge.standards import ig_variables, keys
+from trialbridge.standards import domain_variables, keys
 
 if TYPE_CHECKING:
     from trialbridge.converters.finish import Plan
@@ -143,7 +143,7 @@ def _give_groups(tables: dict[str, pa.Table], sides: list[Side]) -> None:
     """Give the records of each resource that became several a --GRPID, where they have none."""
     for code in sorted({side.domain for side in sides if len(side.rows) > 1}):
         name, table = f"{code}GRPID", tables[code]
-        if all(variable.name != name for variable in ig_variables(code)):
+        if all(variable.name != name for variable in domain_variables(code)):
             continue
         given = pa.nulls(len(table), pa.string())
         values = column(table, name).to_pylist() if name in table.column_names else given.to_pylist()

@@ -19,7 +19,7 @@ from trialbridge.converters.planned_visits import (
     planned_visits,
 )
 from trialbridge.findings import Finding, Severity
-from trialbridge.standards import ig_variables
+from trialbridge.standards import domain_variables
 from trialbridge.timing import Mask, Numbers, Precision, Times, as_mask, parse_dtc
 
 GIVEN, BY_DAY = "given", "encounter"
@@ -42,7 +42,7 @@ def derive_visits(table: pa.Table, context: Context) -> Derived:
     day. Nothing is assigned where several would do, or none: then the reason stands there, and the number is
     blank. A visit that is planned for other domains only does not count.
     """
-    variables = {variable.name for variable in ig_variables(context.domain)}
+    variables = {variable.name for variable in domain_variables(context.domain)}
     if context.domain in {"SV", "DM"} or "VISITNUM" not in variables or not context.design.visits.num_rows:
         return table, []
     planned = planned_visits(context.design, context.domain)

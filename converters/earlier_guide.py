@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.model import Dataset, Variable
-from trialbridge.standards import DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
+from trialbridge.standards import DatasetFacts, VariableFacts, domain_variables, ig_datasets, keys
 
 NEWEST = "3.4"
 
@@ -51,9 +51,9 @@ def _unknown(one: Dataset, version: str) -> Dataset:
 def _earlier(one: Dataset, facts: DatasetFacts, version: str) -> tuple[Dataset, list[pa.Table]]:
     """Return a dataset in the order of the version, and the rows of SUPP-- for what it does not have."""
     there = {variable.name: variable for variable in one.variables}
-    wanted = ig_variables(one.name, version)
+    wanted = domain_variables(one.name, version)
     names = {variable.name for variable in wanted}
-    later = {variable.name for variable in ig_variables(one.name)} - names
+    later = {variable.name for variable in domain_variables(one.name)} - names
     variables = [
         _as_of(there[known.name], known) if known.name in there else _blank(known)
         for known in wanted
@@ -125,7 +125,7 @@ def _part(one: Dataset, variable: Variable) -> Iterator[pa.Table]:
     columns = {name: pa.array([value] * rows, pa.string()) for name, value in constants.items()}
     columns |= {name: one.table[name].combine_chunks().take(chosen) for name in ("STUDYID", "USUBJID")}
     columns |= {"IDVARVAL": numbers, "QVAL": values.take(chosen)}
-    yield pa.table({facts.name: columns[facts.name] for facts in ig_variables("SUPPQUAL")})
+    yield pa.table({facts.name: columns[facts.name] for facts in domain_variables("SUPPQUAL")})
 
 
 def _text(column: pa.ChunkedArray) -> pa.Array:
@@ -155,7 +155,7 @@ def _new_supplement(code: str, version: str) -> Dataset:
     name = f"SUPP{code}"
     variables = tuple(
         replace(_blank(facts), origin="Collected" if facts.name == "QVAL" else "Assigned")
-        for facts in ig_variables(name, version)
+        for facts in domain_variables(name, version)
     )
     return Dataset(
         name=name,

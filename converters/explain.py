@@ -28,7 +28,7 @@ from trialbridge.model import Dataset
 from trialbridge.paths import parse
 from trialbridge.registry import DERIVED, DOMAINS, SUBJECTS, declarations
 from trialbridge.rules import Rule
-from trialbridge.standards import codelist, ig_variables
+from trialbridge.standards import codelist, domain_variables
 from trialbridge.tested import Tested, TestName, tests_of
 from trialbridge.vocabulary import BASES, Vocabulary
 
@@ -329,11 +329,12 @@ class _Witness:
     def _label(self, name: str) -> str:
         if name in self._domain.supp:
             return self._domain.supp[name].label
-        return next((facts.label for facts in ig_variables(self._record.domain) if facts.name == name), "")
+        known = domain_variables(self._record.domain)
+        return next((facts.label for facts in known if facts.name == name), "")
 
     def _term(self, cell: Cell) -> Term | None:
         named = next(
-            (facts for facts in ig_variables(self._record.domain) if facts.name == cell.variable), None
+            (facts for facts in domain_variables(self._record.domain) if facts.name == cell.variable), None
         )
         for code in named.codelists if named else ():
             try:

@@ -22,7 +22,7 @@ from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
 from trialbridge.native import native
 from trialbridge.registry import DOMAINS, declarations
-from trialbridge.standards import ig_datasets, ig_variables, keys
+from trialbridge.standards import domain_variables, ig_datasets, keys
 
 ROWS = 25_000
 """Records in a block of subjects, about: what memory is needed does not grow with the study."""
@@ -202,7 +202,7 @@ def _key_names(dataset: str, columns: Mapping[str, pa.Array]) -> tuple[str, ...]
 def implied_values(dataset: str, study: str) -> dict[str, str]:
     """Return variable -> the value that goes without saying in a dataset of the standard."""
     try:
-        known = {variable.name for variable in ig_variables(code_of(dataset))}
+        known = {variable.name for variable in domain_variables(code_of(dataset))}
     except LookupError:
         return {}
     found = {"STUDYID": study, "DOMAIN": code_of(dataset)}

@@ -32,7 +32,7 @@ from trialbridge.converters.unmapped import KEPT, WHY, Unmapped, add_words, kept
 from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import FROM_DECISION, Domain, Records, to_records
 from trialbridge.registry import DERIVED, DOMAINS, declarations
-from trialbridge.standards import ig_variables, keys
+from trialbridge.standards import domain_variables, keys
 from trialbridge.study import Study
 from trialbridge.tested import Used
 
@@ -165,7 +165,7 @@ def _note_unknown(domain: Domain, leaves: StagedLeaves, records: Records, block:
 def _with_topic(domain: Domain, table: pa.Table, block: Block) -> pa.Array:
     """Return the records that say what they are about; the others are none, and the ledger says so."""
     everything = pa.array(range(len(table)), pa.int64())
-    topic = next((one.name for one in ig_variables(domain.code) if one.role == "Topic"), "")
+    topic = next((one.name for one in domain_variables(domain.code) if one.role == "Topic"), "")
     if not topic or domain.code == VISITS or not table[topic].null_count:
         return everything
     known = column(table, topic).is_valid()
@@ -285,7 +285,7 @@ def _with_reference_dates(tables: Mapping[str, pa.Table]) -> pa.Table:
 
 def typed(code: str, table: pa.Table, findings: list[Finding]) -> pa.Table:
     """Return the table with every numeric variable as a number; text that is none is a finding."""
-    for variable in ig_variables(code):
+    for variable in domain_variables(code):
         name = variable.name
         if variable.type == "Num" and name in table.column_names and pa.types.is_string(table[name].type):
             text = column(table, name)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from trialbridge.decisions import Decision, Decisions
 from trialbridge.errors import TermError
 from trialbridge.findings import Finding, Severity
-from trialbridge.standards import Codelist, Retirement, codelist, ig_datasets, ig_variables, retirement
+from trialbridge.standards import Codelist, Retirement, codelist, domain_variables, ig_datasets, retirement
 
 _TEST = re.compile(r"[A-Z_][A-Z0-9_]{0,7}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -91,7 +91,7 @@ def _now(retired: Retirement) -> str:
 def _lists(domain: str, name: str, ct: str) -> Iterable[Codelist]:
     if domain not in ig_datasets():
         return
-    codes = next((facts.codelists for facts in ig_variables(domain) if facts.name == name), ())
+    codes = next((facts.codelists for facts in domain_variables(domain) if facts.name == name), ())
     for code in (*codes, *(["UNIT"] if name.endswith("ORRESU") and codes else [])):
         try:
             yield codelist(code, ct)

@@ -14,7 +14,7 @@ from trialbridge.converters.declared import DeclaredDataset
 from trialbridge.converters.fhir_parts import code_of, implied_values
 from trialbridge.converters.stage import column
 from trialbridge.model import Dataset, Variable
-from trialbridge.standards import ig_datasets, ig_variables, keys
+from trialbridge.standards import domain_variables, ig_datasets, keys
 from trialbridge.standards.guide import VariableFacts
 
 Kind = Literal["Char", "Num"]
@@ -78,7 +78,7 @@ def _standard_variables(
 
 def _facts(name: str) -> dict[str, VariableFacts]:
     try:
-        return {one.name: one for one in ig_variables(code_of(name))}
+        return {one.name: one for one in domain_variables(code_of(name))}
     except LookupError:
         return {}
 

@@ -21,7 +21,7 @@ from trialbridge.crosswalks.dimensions import Measure, parse
 from trialbridge.crosswalks.tables import CODELISTS
 from trialbridge.decisions import is_test
 from trialbridge.errors import TermError
-from trialbridge.standards import DEFAULT_CT, codelist, codelists, ig_datasets, ig_variables, name_of_test
+from trialbridge.standards import DEFAULT_CT, codelist, codelists, domain_variables, ig_datasets, name_of_test
 from trialbridge.vocabulary import LOINC
 
 MOST = 5
@@ -266,7 +266,7 @@ def _codelists(domain: str, variable: str, ct: str) -> list[tuple[str, str]]:
 
 
 def _of_variable(domain: str, variable: str) -> tuple[str, ...]:
-    return next((facts.codelists for facts in ig_variables(domain) if facts.name == variable), ())
+    return next((facts.codelists for facts in domain_variables(domain) if facts.name == variable), ())
 
 
 def _of_findings(ct: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from trialbridge.mapping import Domain
 from trialbridge.quantities import Unit
 from trialbridge.questions import ItemCode
 from trialbridge.rules import Given, Leaves, OneOf, Read, Rule
-from trialbridge.standards import codelist, ig_variables
+from trialbridge.standards import codelist, domain_variables
 from trialbridge.tested import Tested
 
 EXAMPLES = 5
@@ -135,7 +135,7 @@ def _is_term(value: str, lists: Sequence[str], ct: str) -> bool:
 
 
 def _codelists(domain: str, name: str) -> tuple[str, ...]:
-    return next((facts.codelists for facts in ig_variables(domain) if facts.name == name), ())
+    return next((facts.codelists for facts in domain_variables(domain) if facts.name == name), ())
 
 
 def _keeping(rule: Rule) -> Iterator[Rule]:

@@ -94,6 +94,12 @@ CM = Domain(
             Read(When("status", NOT_TAKEN, Const("Y"))), Read(When(ADHERENCE, NOT_TAKEN, Const("Y")))
         ),
         "CMOCCUR": OneOf(At("status", NEGATED), At(ADHERENCE, NEGATED_IN_R5)),
+        "CMREASOC": OneOf(
+            When("status", NOT_TAKEN, At("statusReason[].text")),
+            Read(When("status", NOT_TAKEN, At("statusReason[].coding[].display"))),
+            When(ADHERENCE, NOT_TAKEN, At("adherence.reason.text")),
+            Read(When(ADHERENCE, NOT_TAKEN, At("adherence.reason.coding[].display"))),
+        ),
         "CMINDC": INDICATION,
         "CMDOSE": At(f"{DOSE}.value", Number()),
         "CMDOSTXT": OneOf(
@@ -133,15 +139,6 @@ CM = Domain(
             "Status of the Use at the Source", OneOf(At("status", STATES), At(ADHERENCE, STATES_IN_R5))
         ),
         "CMASRDTC": Supp("Date of the Statement", At("dateAsserted", DateTime())),
-        "CMREASOC": Supp(
-            "Reason for Occur Value",
-            OneOf(
-                When("status", NOT_TAKEN, At("statusReason[].text")),
-                Read(When("status", NOT_TAKEN, At("statusReason[].coding[].display"))),
-                When(ADHERENCE, NOT_TAKEN, At("adherence.reason.text")),
-                Read(When(ADHERENCE, NOT_TAKEN, At("adherence.reason.coding[].display"))),
-            ),
-        ),
         "CMDOSTX": Supp("Dosage as Written", Given(f"{DOSE}.value", At("dosage[].text"))),
         "CMPRN": Supp(
             "As Needed, beside a Frequency",
@@ -183,6 +180,10 @@ CM_GIVEN = Domain(
         ),
         "CMPRESP": OneOf(Read(When("status", NOT_TAKEN, Const("Y")))),
         "CMOCCUR": At("status", Codes({"not-done": "N"}, partial=True)),
+        "CMREASOC": OneOf(
+            When("status", NOT_TAKEN, At("statusReason[].text")),
+            Read(When("status", NOT_TAKEN, At("statusReason[].coding[].display"))),
+        ),
         "CMINDC": INDICATION,
         "CMDOSE": At(f"{GIVEN}.value", Number()),
         "CMDOSTXT": Given(f"{GIVEN}.value", At("dosage.text"), present=False),
@@ -193,6 +194,7 @@ CM_GIVEN = Domain(
             Frequency("request->dosageInstruction[].timing.repeat"),
         ),
         "CMROUTE": Coded("dosage.route", "ROUTE", "route", verbatim=True),
+        "CMLOT": At("medication->batch.lotNumber"),
         "CMADJ": OneOf(
             When("status", NOT_TAKEN, At("statusReason[].text"), has=False),
             Read(When("status", NOT_TAKEN, At("statusReason[].coding[].display"), has=False)),
@@ -204,20 +206,12 @@ CM_GIVEN = Domain(
         "CMENDY": OneWay("derived: CMENDTC against DM.RFSTDTC"),
     },
     supp={
-        "CMREASOC": Supp(
-            "Reason for Occur Value",
-            OneOf(
-                When("status", NOT_TAKEN, At("statusReason[].text")),
-                Read(When("status", NOT_TAKEN, At("statusReason[].coding[].display"))),
-            ),
-        ),
         "CMDOSTX": Supp("Dosage as Written", Given(f"{GIVEN}.value", At("dosage.text"))),
         "CMRATE": Supp(
             "Rate of Administration",
             OneOf(At("dosage.rateQuantity.value", Number()), Ratio("dosage.rateRatio")),
         ),
         "CMRATEU": Supp("Unit of the Rate", Unit("dosage.rateQuantity", needs="dosage.rateQuantity.value")),
-        "CMLOT": Supp("Lot Number", At("medication->batch.lotNumber")),
         **SOURCE_CODES,
         "CMNOTE": Supp("Note on the Medication", At("note[].text")),
     },
@@ -248,10 +242,12 @@ CM_VACCINE = Domain(
         "CMCAT": Const("VACCINATION"),
         "CMPRESP": OneOf(Read(When("status", NOT_TAKEN, Const("Y")))),
         "CMOCCUR": At("status", Codes({"not-done": "N"}, partial=True)),
+        "CMREASOC": OneOf(At("statusReason.text"), Read(At("statusReason.coding[].display"))),
         "CMINDC": INDICATION,
         "CMDOSE": At("doseQuantity.value", Number()),
         "CMDOSU": Unit("doseQuantity", needs="doseQuantity.value"),
         "CMROUTE": Coded("route", "ROUTE", "route", verbatim=True),
+        "CMLOT": At("lotNumber"),
         # Timing
         "CMSTDTC": At("occurrenceDateTime", DateTime()),
         "CMENDTC": OneOf(Read(At("occurrenceDateTime", DateTime()))),
@@ -259,12 +255,7 @@ CM_VACCINE = Domain(
         "CMENDY": OneWay("derived: CMENDTC against DM.RFSTDTC"),
     },
     supp={
-        "CMREASOC": Supp(
-            "Reason for Occur Value",
-            OneOf(At("statusReason.text"), Read(At("statusReason.coding[].display"))),
-        ),
         "CMDTTXT": Supp("Date of Use in Words", At("occurrenceString")),
-        "CMLOT": Supp("Lot Number", At("lotNumber")),
         "CMSRCCD": Supp("Code of the Medication at the Source", At("vaccineCode.coding[].code")),
         "CMSRCSYS": Supp("System of the Code at the Source", At("vaccineCode.coding[].system")),
         "CMNOTE": Supp("Note on the Medication", At("note[].text")),

@@ -76,7 +76,7 @@ EX = Domain(
             ),
         ),
         "EXRATEU": Supp("Unit of the Rate", Unit("dosage.rateQuantity", needs="dosage.rateQuantity.value")),
-        "EXMETHOD": Supp(
+        "EXADMETH": Supp(
             "Method of Administration",
             OneOf(
                 At("dosage.method.text"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trialbridge.mapping import Domain, Supp
+from trialbridge.mapping import Domain
 from trialbridge.observed import (
     CODE,
     ENTERED_IN_ERROR,
@@ -18,9 +18,8 @@ from trialbridge.observed import (
     test,
     timing,
 )
-from trialbridge.rules import At, OneWay
+from trialbridge.rules import OneWay
 from trialbridge.tested import Tested
-from trialbridge.vocabulary import LOINC
 
 IS = Domain(
     code="IS",
@@ -42,8 +41,5 @@ IS = Domain(
         "ISLLOQ": OneWay("the lower limit of quantitation has no element of its own in an Observation"),
         **timing("IS"),
     },
-    supp={
-        "ISLOINC": Supp("LOINC Code", At(f"{CODE}.coding[system={LOINC}].code")),
-        **remarks("IS", indicated=True),
-    },
+    supp=remarks("IS", indicated=True),
 )

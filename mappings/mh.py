@@ -76,6 +76,13 @@ MH = Domain(
         "MHPRESP": OneOf(Read(When(VERIFIED, ("refuted",), Const("Y")))),
         "MHOCCUR": At(VERIFIED, REFUTED),
         "MHBODSYS": CODED["MHBODSYS"],
+        "MHLOC": Coded("bodySite[]", "LOC", "body_site", verbatim=True),
+        "MHLAT": OneOf(Read(Coded("bodySite[]", "LAT", "body_site", column="lat"))),
+        "MHSEV": OneOf(
+            Coded("severity", "AESEV", "ae_severity"),
+            Read(At("severity.text")),
+            Read(At("severity.coding[].display")),
+        ),
         # Timing
         "MHDTC": At("recordedDate", DateTime()),
         "MHSTDTC": OneOf(
@@ -89,20 +96,12 @@ MH = Domain(
             Read(At("onsetPeriod.end", DateTime())),
         ),
         "MHDY": OneWay("derived: MHDTC against DM.RFSTDTC"),
+        "MHSTDY": OneWay("derived: MHSTDTC against DM.RFSTDTC"),
+        "MHENDY": OneWay("derived: MHENDTC against DM.RFSTDTC"),
         "MHENRTPT": OneOf(Read(Without(ENDED, Given("recordedDate", At(CLINICAL, ONGOING))))),
         "MHENTPT": OneOf(Read(Without(ENDED, When(CLINICAL, STILL, At("recordedDate", DateTime()))))),
     },
     supp={
-        "MHSEV": Supp(
-            "Severity/Intensity",
-            OneOf(
-                Coded("severity", "AESEV", "ae_severity"),
-                Read(At("severity.text")),
-                Read(At("severity.coding[].display")),
-            ),
-        ),
-        "MHLOC": Supp("Location of the Condition", Coded("bodySite[]", "LOC", "body_site", verbatim=True)),
-        "MHLAT": Supp("Laterality", OneOf(Read(Coded("bodySite[]", "LAT", "body_site", column="lat")))),
         "MHCLIN": Supp("Clinical Status at the Source", At(CLINICAL, CLINICAL_WORDS)),
         "MHVERIF": Supp("Verification Status at the Source", At(VERIFIED, UNSURE)),
         "MHSTTXT": Supp(

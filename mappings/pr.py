@@ -58,6 +58,10 @@ PR = Domain(
         # Record qualifiers
         "PRPRESP": OneOf(Read(When("status", NOT_DONE, Const("Y")))),
         "PROCCUR": At("status", Codes({"not-done": "N"}, partial=True)),
+        "PRREASOC": OneOf(
+            When("status", NOT_DONE, At("statusReason.text")),
+            Read(When("status", NOT_DONE, At("statusReason.coding[].display"))),
+        ),
         "PRINDC": OneOf(
             At("reasonCode[].text"),
             Read(At("reasonCode[].coding[].display")),
@@ -75,13 +79,6 @@ PR = Domain(
         "PRENDY": OneWay("derived: PRENDTC against DM.RFSTDTC"),
     },
     supp={
-        "PRREASOC": Supp(
-            "Reason for Occur Value",
-            OneOf(
-                When("status", NOT_DONE, At("statusReason.text")),
-                Read(When("status", NOT_DONE, At("statusReason.coding[].display"))),
-            ),
-        ),
         "PRSTATE": Supp("Status of the Procedure at the Source", At("status", STATES)),
         "PRSTREAS": Supp(
             "Reason for the Status",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from trialbridge.coded import Coded
-from trialbridge.mapping import Domain, Panel, Supp
+from trialbridge.mapping import Domain, Panel
 from trialbridge.observed import (
     CODE,
     ENCOUNTER,
@@ -44,11 +44,9 @@ VS = Domain(
         **result("VS"),
         **absence("VS"),
         **site("VS"),
+        "VSMETHOD": Coded("method", "METHOD", "method", verbatim=True),
         **flags("VS"),
         **timing("VS"),
     },
-    supp={
-        "VSMETHOD": Supp("Method of Measurement", Coded("method", "METHOD", "method", verbatim=True)),
-        **remarks("VS"),
-    },
+    supp=remarks("VS"),
 )

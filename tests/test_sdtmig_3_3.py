@@ -19,7 +19,7 @@ from trialbridge.crosswalks.earlier_guides import routed
 from trialbridge.crosswalks.tables import crosswalk
 from trialbridge.errors import ConfigurationError
 from trialbridge.model import Dataset, Variable
-from trialbridge.standards import IG_VERSIONS, codelist, ig_datasets, ig_variables, lookup
+from trialbridge.standards import IG_VERSIONS, codelist, domain_variables, ig_datasets, ig_variables, lookup
 from trialbridge.study import read_study, study_of
 
 LATER = {"BE", "BS", "CP", "GF", "RELSPEC"}
@@ -220,7 +220,7 @@ def test_the_sample_under_3_3_keeps_every_value(sample: dict[str, Conversion]) -
         ):
             continue
         there = earlier[name]
-        wanted = {variable.name for variable in ig_variables(name, "3.3")}
+        wanted = {variable.name for variable in domain_variables(name, "3.3")}
         for variable in one.variables:
             values = one.table[variable.name]
             if variable.name in wanted:

@@ -13,7 +13,7 @@ from trialbridge.columns import blank, by_values, joined, split
 from trialbridge.dictionaries import Dictionaries, Dictionary
 from trialbridge.mapping import alternatives
 from trialbridge.rules import Cells, Leaves, OneOf, Read, Rule, Written, cells_of
-from trialbridge.standards import ig_variables
+from trialbridge.standards import domain_variables
 from trialbridge.vocabulary import Vocabulary
 
 CANONICAL = {
@@ -200,7 +200,7 @@ def meddra_variables(domain: str, *bases: str) -> dict[str, OneOf]:
         >>> list(meddra_variables("MH", "code"))
         ['MHDECOD', 'MHBODSYS']
     """
-    known = {variable.name for variable in ig_variables(domain)}
+    known = {variable.name for variable in domain_variables(domain)}
     return {name: _meddra(suffix, *bases) for suffix in MEDDRA if (name := f"{domain}{suffix}") in known}
 
 
@@ -211,7 +211,7 @@ def meddra_first(domain: str) -> tuple[str, ...]:
         >>> meddra_first("MH")
         ('MHDECOD',)
     """
-    known = {variable.name for variable in ig_variables(domain)}
+    known = {variable.name for variable in domain_variables(domain)}
     names = (f"{domain}{suffix}" for suffix in ("LLTCD", "LLT", "PTCD", "DECOD"))
     return tuple(name for name in names if name in known)
 

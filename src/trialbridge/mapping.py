@@ -25,7 +25,7 @@ from trialbridge.columns import blank
 from trialbridge.errors import MappingDefinitionError
 from trialbridge.paths import parse
 from trialbridge.rules import Carried, Cells, Const, Leaves, OneOf, OneWay, Rule
-from trialbridge.standards import ig_variables
+from trialbridge.standards import domain_variables, in_model
 from trialbridge.vocabulary import Vocabulary
 
 FROM_DECISION = 253
@@ -116,16 +116,22 @@ class Domain:
 
     def __post_init__(self) -> None:
         """Refuse a declaration that cannot be meant."""
-        known = {variable.name: variable for variable in ig_variables(self.code)} if self.complete else {}
+        known = {variable.name: variable for variable in domain_variables(self.code)} if self.complete else {}
         for name in self.rules if self.complete else ():
             if name not in known:
                 raise MappingDefinitionError(self.code, name, "is no variable of this domain in SDTMIG 3.4")
         for name, variable in known.items():
             if variable.core != "Perm" and name not in self.rules:
                 raise MappingDefinitionError(self.code, name, f"is {variable.core} and has no rule")
+        self._check_qualifiers()
         for name, rule in self.all_rules():
             for path in (*rule.paths, *rule.targets):
                 self._check_path(name, path)
+
+    def _check_qualifiers(self) -> None:
+        for name in self.supp:
+            if in_model(self.code, name):
+                raise MappingDefinitionError(self.code, name, "is a variable of the model, not a qualifier")
 
     def _check_path(self, name: str, text: str) -> None:
         try:

@@ -13,7 +13,7 @@ from trialbridge.mapping import Join, Supp
 from trialbridge.quantities import Measured, Printed, Unit
 from trialbridge.results import Absence, Counted, Extent, Ratio, Reference, Without
 from trialbridge.rules import At, Const, Given, OneOf, OneWay, Read, Rule
-from trialbridge.standards import ig_variables
+from trialbridge.standards import domain_variables
 from trialbridge.tested import Tested, TestName
 from trialbridge.vocabulary import LOINC, NCIT
 
@@ -79,7 +79,7 @@ Rules = dict[str, Rule]
 
 def named(domain: str, rules: Mapping[str, Rule]) -> Rules:
     """Return the rules of the variables that a domain has; their names get its two letters."""
-    known = {variable.name for variable in ig_variables(domain)}
+    known = {variable.name for variable in domain_variables(domain)}
     named = {
         name if name.startswith("VISIT") or name in _WHOLE else domain + name: rule
         for name, rule in rules.items()
@@ -131,7 +131,7 @@ def test(domain: str) -> Rules:
         >>> list(test("EG"))
         ['EGTESTCD', 'EGTEST', 'EGCAT', 'EGSCAT']
     """
-    listed = next(one.codelists for one in ig_variables(domain) if one.name == f"{domain}TESTCD")
+    listed = next(one.codelists for one in domain_variables(domain) if one.name == f"{domain}TESTCD")
     code = At(f"{CODE}.coding[system={NCIT}].code", Term(f"{domain}TESTCD", partial=True))
     return named(
         domain,

@@ -114,9 +114,9 @@ def suggest(
 
 def _domain_of(variable: str) -> str:
     """Return the domain of a variable; empty where none is named."""
-    from trialbridge.standards import ig_datasets, ig_variables
+    from trialbridge.standards import domain_variables, ig_datasets
 
-    owners = [domain for domain in ig_datasets() if any(one.name == variable for one in ig_variables(domain))]
+    owners = [name for name in ig_datasets() if variable in {one.name for one in domain_variables(name)}]
     if variable and not owners:
         raise ConfigurationError("--variable", f"no dataset of SDTMIG 3.4 has a variable {variable}")
     return next(iter(owners), "")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from trialbridge.core_rules.lacking import Absent
 from trialbridge.core_rules.view import code_of
 from trialbridge.errors import TrialbridgeError
-from trialbridge.standards import IG_VERSIONS, VariableFacts, ig_datasets, ig_variables
+from trialbridge.standards import IG_VERSIONS, VariableFacts, ig_datasets, ig_variables, model
 from trialbridge.standards.tables import rows
 from trialbridge.standards.terminology import codelist, codelists
 from trialbridge.validation.frame import Frame
@@ -16,17 +16,6 @@ from trialbridge.validation.frame import Frame
 _GENERAL = {"INTERVENTIONS", "EVENTS", "FINDINGS", "FINDINGS ABOUT"}
 _LONG = {"TSVAL", "COVAL"}
 _IDENTIFIERS, _TIMING, _PERSONS = "IDENTIFIERS", "TIMING", "ASSOCIATED PERSONS"
-
-
-@cache
-def model() -> Mapping[str, tuple[str, ...]]:
-    """Return the variables of each class of the SDTM model, and the identifiers and timing variables of all.
-
-    Example:
-        >>> model()["FINDINGS"][:2], "EPOCH" in model()["TIMING"]
-        (('--TESTCD', '--TEST'), True)
-    """
-    return {group: tuple(names.split()) for group, names in rows("model.tsv")}
 
 
 @cache

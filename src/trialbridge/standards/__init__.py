@@ -1,13 +1,23 @@
 """What the standards say, as facts: the datasets and variables of SDTMIG, and CDISC controlled terminology.
 
 The tables are generated (``tools/generate_standards.py``), are read when first asked for, and carry neither
-notes nor definitions. Only ``keys.tsv`` is written by hand: the IG's tables do not hold natural keys.
+notes nor definitions. Written by hand are ``keys.tsv``, for the IG's tables hold no natural keys, and ``added.tsv``.
 """
 
 from __future__ import annotations
 
 from trialbridge.standards.changes import Change, Retirement, Successor, changes, retirement, successors
-from trialbridge.standards.guide import IG_VERSIONS, DatasetFacts, VariableFacts, ig_datasets, ig_variables, keys
+from trialbridge.standards.guide import (
+    IG_VERSIONS,
+    DatasetFacts,
+    VariableFacts,
+    domain_variables,
+    ig_datasets,
+    ig_variables,
+    in_model,
+    keys,
+    model,
+)
 from trialbridge.standards.search import Hit, lookup, parts
 from trialbridge.standards.stores import (
     CT_VERSIONS,
@@ -54,11 +64,14 @@ __all__ = [
     "codelist",
     "codelists",
     "data_folder",
+    "domain_variables",
     "governing",
     "ig_datasets",
     "ig_variables",
+    "in_model",
     "keys",
     "lookup",
+    "model",
     "name_of_test",
     "package_of",
     "paired",

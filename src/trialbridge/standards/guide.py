@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import groupby
 from types import MappingProxyType
@@ -87,6 +87,76 @@ def ig_variables(domain: str, version: str = "3.4") -> tuple[VariableFacts, ...]
     if found is None:
         raise LookupError(f"SDTMIG {version} has no dataset {domain}")
     return found
+
+
+@cache
+def domain_variables(domain: str, version: str = "3.4") -> tuple[VariableFacts, ...]:
+    """Return the variables that a dataset can be written with: the guide's, and those added from the model.
+
+    The guide lets a sponsor add any variable of the model to a dataset of the general classes, and none of
+    them may be a supplemental qualifier. An added one stands behind its neighbour of the model.
+
+    Raises:
+        LookupError: There are no tables of this version, or no such dataset in them.
+
+    Example:
+        >>> [variable.name for variable in domain_variables("IE")][-2:]
+        ['IEDTC', 'IEDY']
+        >>> "IEDY" in [variable.name for variable in ig_variables("IE")]
+        False
+    """
+    found = list(ig_variables(domain, version))
+    there = {variable.name for variable in found}
+    for name, like in rows("added.tsv"):
+        facts = _of_guide(like, version)
+        if name[:2] == domain and name not in there and facts is not None:
+            found.insert(_place(domain, name, found), facts._replace(name=name, core="Perm"))
+    return tuple(found)
+
+
+def _of_guide(name: str, version: str) -> VariableFacts | None:
+    return next((facts for facts in _variables(version).get(name[:2], ()) if facts.name == name), None)
+
+
+def _place(domain: str, name: str, there: Sequence[VariableFacts]) -> int:
+    """Return the place behind the last variable that the model has before a variable."""
+    order = {one: place for place, one in enumerate(_of_class(ig_datasets()[domain].observation_class))}
+    own = order["--" + name[2:]]
+    return 1 + max(
+        place
+        for place, facts in enumerate(there)
+        if order.get(facts.name, order.get("--" + facts.name[2:], own)) < own
+    )
+
+
+def in_model(domain: str, name: str) -> bool:
+    """Return whether the model has a variable for the class of a domain, if that is a general class.
+
+    Example:
+        >>> in_model("MH", "MHSEV"), in_model("MH", "MHNOTE"), in_model("DM", "DMNOTE")
+        (True, False, False)
+    """
+    facts = ig_datasets().get(domain)
+    return facts is not None and name[:2] == domain and "--" + name[2:] in _of_class(facts.observation_class)
+
+
+@cache
+def _of_class(observation_class: str) -> tuple[str, ...]:
+    """Return the variables of a general class in the order of the model; none of another class."""
+    if observation_class not in model():
+        return ()
+    return (*model()["IDENTIFIERS"], *model()[observation_class], *model()["TIMING"])
+
+
+@cache
+def model() -> Mapping[str, tuple[str, ...]]:
+    """Return the variables of each class of the SDTM model, and the identifiers and timing variables of all.
+
+    Example:
+        >>> model()["FINDINGS"][:2], "EPOCH" in model()["TIMING"]
+        (('--TESTCD', '--TEST'), True)
+    """
+    return {group: tuple(names.split()) for group, names in rows("model.tsv")}
 
 
 def keys(domain: str) -> tuple[str, ...]:
