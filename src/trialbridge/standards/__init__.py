@@ -1,7 +1,8 @@
 """What the standards say, as facts: the datasets and variables of SDTMIG, and CDISC controlled terminology.
 
 The tables are generated (``tools/generate_standards.py``), are read when first asked for, and carry neither
-notes nor definitions. Written by hand are ``keys.tsv``, for the IG's tables hold no natural keys, and ``added.tsv``.
+notes nor definitions. Two are written by hand: ``keys.tsv``, for the tables of the IG hold no natural keys, and
+``added.tsv``.
 """
 
 from __future__ import annotations
