@@ -26,6 +26,7 @@ from trialbridge.converters.ledger import Account, note_records
 from trialbridge.converters.provenance import provenance
 from trialbridge.converters.route import NOT_MAPPED, with_parts
 from trialbridge.converters.stage import column
+from trialbridge.domain_settings import own_domains as named
 from trialbridge.findings import Finding
 from trialbridge.mapping import to_records
 from trialbridge.model import Dataset
@@ -66,7 +67,9 @@ def own_domains(tables: Mapping[str, pa.Table], plan: Plan, accounts: Mapping[st
         accounts: Resource type -> its account; what becomes a record is unmapped no more.
     """
     made = OwnDomains()
-    for code, own in sorted(plan.study.domains.items()) if plan.staged.table(SOURCE) is not None else ():
+    for code, own in (
+        sorted(named(plan.study.domains).items()) if plan.staged.table(SOURCE) is not None else ()
+    ):
         account = accounts[SOURCE]
         table = _records(code, plan, account)
         if not len(table):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +13,7 @@ from trialbridge.columns import by_value, by_values, joined, split
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.products import PRODUCT_PATHS, products
+from trialbridge.converters.route_events import event_paths, taken_first, wanted
 from trialbridge.converters.stage import Staged, column, has_any
 from trialbridge.crosswalks import crosswalk
 from trialbridge.mapping import Domain
@@ -72,18 +72,18 @@ def _straight(
     live: np.ndarray,
     staged: Staged,
     identities: Identities,  # noqa: ARG001 -- a route
-    vocabulary: Vocabulary,  # noqa: ARG001 -- a route
+    vocabulary: Vocabulary,
 ) -> Routed:
     """Every resource goes to the first declaration of its type that takes such a one."""
     routed = Routed()
-    for domain in found:
-        taken = live[_wanted(domain, live, staged)]
+    left = live
+    for domain, taken in taken_first(found, live, staged, vocabulary):
         rowset = _whole(taken) if domain.rows == "resource" else _parts(domain, taken, staged)
         routed.rowsets.append((domain, rowset))
         without = np.setdiff1d(taken, rowset.base.to_numpy())
         routed.reasons |= {int(row): "it holds no answer" for row in without}
-        live = np.setdiff1d(live, taken)
-    routed.reasons |= dict.fromkeys(live.tolist(), NOT_WANTED)
+        left = np.setdiff1d(left, taken)
+    routed.reasons |= dict.fromkeys(left.tolist(), NOT_WANTED)
     return routed
 
 
@@ -92,11 +92,10 @@ def _each(
     live: np.ndarray,
     staged: Staged,
     identities: Identities,  # noqa: ARG001 -- a route
-    vocabulary: Vocabulary,  # noqa: ARG001 -- a route
+    vocabulary: Vocabulary,
 ) -> Routed:
     """Every resource goes to all the declarations that take such a one."""
-    wanted = {domain: live[_wanted(domain, live, staged)] for domain in found}
-    return Routed(rowsets=[(domain, _whole(rows)) for domain, rows in wanted.items()])
+    return Routed(rowsets=[(one, _whole(live[wanted(one, live, staged, vocabulary)])) for one in found])
 
 
 def _conditions(
@@ -131,21 +130,6 @@ def _responses(
     return routed
 
 
-def _wanted(domain: Domain, live: np.ndarray, staged: Staged) -> np.ndarray:
-    """Return which resources hold one of the codes that a declaration asks for, or any value of a place."""
-    table = staged.table(domain.source)
-    wanted = np.full(len(live), not domain.only)
-    for path, codes in domain.only.items() if table is not None else ():
-        cells = joined(column(table, path).take(pa.array(live, pa.int64())))
-        met = by_value(cells, partial(_one_of, codes))
-        wanted |= met.is_valid().to_numpy(zero_copy_only=False)
-    return wanted
-
-
-def _one_of(codes: tuple[str, ...], text: str) -> str | None:
-    return "Y" if not codes or set(codes).intersection(split(text)) else None
-
-
 def _whole(rows: np.ndarray) -> Rowset:
     return Rowset(pa.array(rows, pa.int64()), pa.nulls(len(rows), pa.int64()))
 
@@ -173,13 +157,17 @@ def with_parts(domain: Domain, live: np.ndarray, staged: Staged) -> Rowset:
 def _observations(
     found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
+    routed = Routed()
+    for event, taken in taken_first([one for one in found if one.only], live, staged, vocabulary):
+        routed.rowsets.append((event, _whole(taken)))
+        live = np.setdiff1d(live, taken)
+    found = [one for one in found if not one.only]
     laboratory = next(domain for domain in found if domain.code == "LB")
     parts = _parts(laboratory, live, staged)
     rowset = with_parts(laboratory, live, staged)
     leaves = StagedLeaves(laboratory, staged, identities, rowset)
     values = _has_value(found, leaves)
     heads = _heads(leaves, parts)
-    routed = Routed()
     domain, known = _domains(leaves, vocabulary)
     repeated = _repeated(leaves, identities, domain)
     states = _states(values, heads, domain, known, repeated)
@@ -376,4 +364,10 @@ PATHS: Mapping[str, tuple[str, ...]] = {
         "arm[*].name",
     ),
 }
-"""What routing reads besides what the mappings read."""
+"""What routing always reads besides what the mappings read."""
+
+
+def routing_paths(vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield resource type and what routing reads of it, besides what the mappings read."""
+    yield from PATHS.items()
+    yield from event_paths(vocabulary)

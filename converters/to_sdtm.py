@@ -43,7 +43,7 @@ from trialbridge.converters.read_fhir import Source, sources
 from trialbridge.converters.related import PATHS as RELATED
 from trialbridge.converters.related import with_related
 from trialbridge.converters.restore import restored_conversion
-from trialbridge.converters.route import PATHS, REPEATED, Routed, route
+from trialbridge.converters.route import REPEATED, Routed, route, routing_paths
 from trialbridge.converters.run import Run
 from trialbridge.converters.stage import Progress, Staged, column, stage
 from trialbridge.converters.subjects import Subjects, subjects_of, with_every_patient
@@ -112,7 +112,7 @@ def _read(
     while True:
         with run.step("read"):
             paths = carried_paths(natively=natively)
-            for kind, more in (*PATHS.items(), *RELATED.items()):
+            for kind, more in (*routing_paths(run.study.vocabulary), *RELATED.items()):
                 paths[kind][""] |= dict.fromkeys(more)
             staged = reading(found, paths)
         with run.step("identify"):

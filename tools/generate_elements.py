@@ -21,8 +21,8 @@ TARGET = Path(__file__).resolve().parents[1] / "src" / "trialbridge" / "standard
 
 RESOURCES = """
     ActivityDefinition AdverseEvent AllergyIntolerance Appointment Basic Bundle CarePlan Condition Consent
-    Device DiagnosticReport Encounter EpisodeOfCare EvidenceVariable Group Immunization Library List
-    Location Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement
+    DetectedIssue Device DiagnosticReport Encounter EpisodeOfCare EvidenceVariable Group Immunization Library
+    List Location Medication MedicationAdministration MedicationDispense MedicationRequest MedicationStatement
     Observation ObservationDefinition OperationOutcome Organization Parameters Patient PlanDefinition
     Practitioner PractitionerRole Procedure Provenance Questionnaire QuestionnaireResponse RelatedPerson
     ResearchStudy ResearchSubject ServiceRequest Specimen Substance
@@ -53,8 +53,9 @@ R4B_ADDED = re.compile(r"(CodeableReference|RatioRange|EvidenceVariable.*|subjec
 R4_ONLY = Row("Extension", "valueMeta", "Meta", "0", "1", "value[x]", "")
 
 # Required value sets that fhir.resources cuts short with a "+" or leaves out, and one that is not required.
+OBSERVED = "registered preliminary final amended corrected cancelled entered-in-error unknown"
 WHOLE_IN_BOTH = {
-    "Observation.status": "registered preliminary final amended corrected cancelled entered-in-error unknown",
+    "Observation.status": OBSERVED,
     "ServiceRequest.intent": (
         "proposal plan directive order original-order reflex-order filler-order instance-order option"
     ),
@@ -63,6 +64,7 @@ WHOLE_IN_BOTH = {
 QUANTITIES = ("Age", "Count", "Distance", "Duration", "Quantity")
 WHOLE = {
     "R4B": WHOLE_IN_BOTH
+    | {"DetectedIssue.status": OBSERVED}
     | {f"{name}.comparator": "< <= >= >" for name in QUANTITIES}
     | dict.fromkeys(
         ("Encounter.status", "Encounter.statusHistory.status"),

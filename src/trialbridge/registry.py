@@ -11,7 +11,7 @@ from trialbridge.mapping import Domain
 from trialbridge.paths import parse
 
 DOMAINS: tuple[str, ...] = (
-    *("DM", "AE", "CM", "DS", "EX", "HO", "MH", "PR", "SU"),
+    *("DM", "AE", "CE", "CM", "DS", "DV", "EX", "HO", "MH", "PR", "SU"),
     *("CP", "CV", "DA", "DD", "EG", "IE", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
 )
 """The domains that have a mapping."""
@@ -22,6 +22,7 @@ DERIVED: tuple[str, ...] = ("SE", "CO", "RELREC")
 SUBJECTS = {
     "ResearchSubject": "individual.reference",
     "Consent": "patient.reference",
+    "DetectedIssue": "patient.reference",
     "Immunization": "patient.reference",
     "AllergyIntolerance": "patient.reference",
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -22,8 +21,9 @@ from trialbridge.design_settings import (
     parameters_of,
 )
 from trialbridge.dictionaries import Dictionaries, dictionaries_of, dictionary_problems
-from trialbridge.domain_settings import domain_problems, own_tests
+from trialbridge.domain_settings import domain_overrides, domain_problems, own_tests, variable_problems
 from trialbridge.errors import ConfigurationError, ReleaseError
+from trialbridge.event_names import event_names
 from trialbridge.loinc_files import LoincFiles
 from trialbridge.standards import DEFAULT_CT, IG_VERSIONS, sdtm_release
 from trialbridge.vocabulary import Test, Vocabulary
@@ -70,7 +70,6 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
 }
 _CODE_FIELDS = tuple(name for name in Test._fields if name != "basis")
 _CODE_WORDS = ", ".join(_CODE_FIELDS)
-_PATTERNED = ("DM.SITEID", "DM.SUBJID")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,8 @@ class Study:
         arms: Arm as the data names it -> ARMCD.
         questionnaires: Canonical URL of a questionnaire, or its last segment -> ``category`` -> QSCAT.
         instruments: --CAT of an instrument -> the domain that the study keeps it in.
-        domains: Two letters -> what the study says of a findings domain of its own.
+        domains: Two letters -> what the study says of a domain: a findings domain of its own, or what names
+            the records of one of the standard.
         blinded: Whether the trial is still blind, and all that says who got what is masked.
         blinded_tests: The tests whose results unblind: ``TESTCD``, or ``XX.TESTCD``.
         permitted: ``DM.ARM`` -> the values that the design allows.
@@ -165,6 +165,7 @@ class Study:
             self.sdtmig,
             self.concept_maps,
             self.instruments,
+            event_names(self.domains),
         )
 
     def overrides(self) -> list[tuple[str, str]]:
@@ -180,7 +181,7 @@ class Study:
         found += [(f"arm {name}", code) for name, code in self.arms.items()]
         found += [(f"questionnaire {name}", own["category"]) for name, own in self.questionnaires.items()]
         found += [(f"domain of {name}", domain) for name, domain in self.instruments.items()]
-        found += [(f"domain {name}", own["label"]) for name, own in self.domains.items()]
+        found += domain_overrides(self.domains)
         found += [("blinded", ", ".join(self.blinded_tests) or "yes")] if self.blinded else []
         made = self.decisions
         named = {
@@ -250,7 +251,7 @@ def _problems(data: Mapping[str, Any], source: str) -> list[str]:
         *_release_problems(data, source),
         *_loinc_problems(data, source),
         *_code_problems(data),
-        *_variable_problems(data),
+        *variable_problems(data),
         *design_problems(data),
         *domain_problems(data),
         *parameter_problems(data.get("parameters", {})),
@@ -325,27 +326,6 @@ def _code_problems(data: Mapping[str, Any]) -> Iterator[str]:
             else:
                 unknown = (name for name in own if name not in _CODE_FIELDS)
                 yield from (f"{place} has no field {name!r}; it has {_CODE_WORDS}" for name in unknown)
-
-
-def _variable_problems(data: Mapping[str, Any]) -> Iterator[str]:
-    for name, pattern in data.get("patterns", {}).items():
-        if name not in _PATTERNED:
-            yield f'patterns."{name}" is for no variable that can have one: {" or ".join(_PATTERNED)}'
-        else:
-            yield from _pattern_problems(name, pattern)
-    for name, values in data.get("permitted", {}).items():
-        if not all(name.partition(".")[::2]):
-            yield f'permitted."{name}" must name a dataset and a variable, such as "DM.ARM"'
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            yield f'permitted."{name}" must be a list of texts'
-
-
-def _pattern_problems(name: str, pattern: object) -> Iterator[str]:
-    try:
-        if not isinstance(pattern, str) or re.compile(pattern).groups != 1:
-            yield f"patterns.{name} must be a regular expression with one group"
-    except re.error as error:
-        yield f"patterns.{name}: {error}"
 
 
 def _study(data: Mapping[str, Any], source: str) -> Study:

@@ -106,6 +106,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "medicationCodeableConcept": "medication.concept",
         "medicationReference": "medication.reference",
     },
+    "DetectedIssue": {"patient": "subject"},
     "Medication": {"form": "doseForm"},
     "QuestionnaireResponse": {"identifier": "identifier[]"},
     "Consent": {"dateTime": "date", "patient": "subject", "scope": None, "policyRule": None},

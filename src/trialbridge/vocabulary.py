@@ -14,6 +14,7 @@ from trialbridge.crosswalks.earlier_guides import routed
 from trialbridge.decisions import QUALIFIERS, Decision, Decisions
 from trialbridge.dictionaries import Dictionaries
 from trialbridge.errors import TermError
+from trialbridge.event_names import EventNames
 from trialbridge.loinc_files import LoincFiles, Published
 from trialbridge.standards import DEFAULT_CT, Codelist, codelist
 
@@ -83,6 +84,7 @@ class Vocabulary:
         sdtmig: Version of the implementation guide, by which the domain of a test is.
         maps: The user's own ConceptMaps.
         instruments: --CAT of an instrument -> the domain that the study keeps it in.
+        events: Domain of events -> what the study names such a record by.
     """
 
     ct: str = DEFAULT_CT
@@ -98,6 +100,7 @@ class Vocabulary:
     sdtmig: str = "3.4"
     maps: ConceptMaps = field(default_factory=ConceptMaps)
     instruments: Mapping[str, str] = field(default_factory=dict)
+    events: Mapping[str, EventNames] = field(default_factory=dict)
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
