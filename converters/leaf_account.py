@@ -1,4 +1,4 @@
-"""The account of the leaves of a JSON document: what was taken and where it went, and why the rest was not."""
+"""The account of the leaves of a JSON document: what was taken, where it went, and why the rest was not."""
 
 from __future__ import annotations
 
@@ -23,6 +23,12 @@ class Entry(NamedTuple):
 class LeafAccount:
     """A document of which each leaf that is taken is remembered.
 
+    Attributes:
+        data: The document.
+        taken: Path of a leaf -> where it went.
+        refused: Path -> why what stands there, or below, was not taken.
+        unresolved: What the document refers to, and does not have.
+
     Example:
         >>> one = LeafAccount({"a": 1, "b": 2})
         >>> one.take("a", "TS TITLE")
@@ -35,6 +41,7 @@ class LeafAccount:
         self.data = data
         self.taken: dict[str, str] = {}
         self.refused: dict[str, str] = {}
+        self.unresolved: list[str] = []
 
     def take(self, path: str, where: str) -> str:
         """Return the text of the leaf at a path, and remember where it goes; empty where there is none."""

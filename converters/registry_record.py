@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 
-from trialbridge.converters.fhir_bytes import Source, content
 from trialbridge.converters.leaf_account import Json, LeafAccount
-from trialbridge.errors import ReadError
 
 REASONS: Mapping[str, str] = {
     "derivedSection": "derived by the registry from what the record says",
@@ -75,27 +71,3 @@ class Record(LeafAccount):
     def refuse(self, path: str, why: str) -> None:
         """Remember why a leaf, or all below a path, is not used, though others like it are."""
         self.refused[f"protocolSection.{path}"] = why
-
-
-def read_records(sources: Sequence[Path]) -> list[Record]:
-    """Return the studies of files: one each, or all of a page of search results.
-
-    Raises:
-        ReadError: A file is no such record.
-    """
-    return [Record(study) for source in sources for study in _studies(source)]
-
-
-def _studies(source: Path) -> list[Json]:
-    try:
-        data = json.loads(content(Source(source.name, source))[0])
-    except (OSError, ValueError, EOFError) as error:
-        raise ReadError(str(source), str(error)) from error
-    found = data.get("studies", [data]) if isinstance(data, dict) else data
-    if not isinstance(found, list) or not all(map(_is_study, found)):
-        raise ReadError(str(source), "is no study record of ClinicalTrials.gov's API, version 2")
-    return found
-
-
-def _is_study(one: object) -> bool:
-    return isinstance(one, dict) and isinstance(one.get("protocolSection"), dict)

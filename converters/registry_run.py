@@ -1,11 +1,12 @@
-"""A registry's record to datasets and resources, with what the record leaves open."""
+"""A stated design, of a registry or in USDM, to datasets and resources, with what it leaves open."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,6 +22,9 @@ from trialbridge.converters.registry_design import registry_design
 from trialbridge.converters.registry_record import Record
 from trialbridge.converters.registry_resources import registry_resources
 from trialbridge.converters.report import to_json
+from trialbridge.converters.usdm_design import usdm_design
+from trialbridge.converters.usdm_resources import usdm_resources
+from trialbridge.converters.usdm_study import StudyDefinition
 from trialbridge.converters.write_run import moment
 from trialbridge.converters.write_xpt import study_lengths
 from trialbridge.elements import Version
@@ -47,6 +51,35 @@ class Open(msgspec.Struct, frozen=True):
     name: str
     label: str
     level: str = "required"
+
+
+class Kind(NamedTuple):
+    """How one kind of document that states a design is read.
+
+    Attributes:
+        design: Makes records of it.
+        resources: Makes resources of it and its records.
+        changed: Where it says when it was last changed; empty where it does not.
+        open: What such a document never says.
+    """
+
+    design: Callable[[Any], Mapping[str, list[Json]]]
+    resources: Callable[..., list[Json]]
+    changed: str
+    open: tuple[Open, ...]
+
+
+Stated = Record | StudyDefinition
+KINDS: Mapping[type, Kind] = {
+    Record: Kind(
+        registry_design,
+        registry_resources,
+        "protocolSection.statusModule.lastUpdateSubmitDate",
+        (Open("TA", "TA", ELEMENTS_OPEN),),
+    ),
+    StudyDefinition: Kind(usdm_design, usdm_resources, "", ()),
+}
+"""The kinds of documents that state a design."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +110,7 @@ class RegistryRun:
         (folder / "run" / "registry_ledger.json").write_bytes(to_json(ledger))
 
 
-def registry_run(record: Record, version: Version = "R4", study: Study | None = None) -> RegistryRun:
+def registry_run(record: Stated, version: Version = "R4", study: Study | None = None) -> RegistryRun:
     """Return the datasets and resources of a record.
 
     Args:
@@ -86,7 +119,8 @@ def registry_run(record: Record, version: Version = "R4", study: Study | None = 
         study: Settings, whose parameters and plan come before what the record says.
     """
     settings = study or Study()
-    records = registry_design(record)
+    kind = KINDS[type(record)]
+    records = kind.design(record)
     named = next((one["TSVAL"] for one in records["TS"] if one["TSPARMCD"] == "SPREFID"), record.number)
     studyid = settings.id or named
     found = StagedDesign(records)
@@ -94,24 +128,26 @@ def registry_run(record: Record, version: Version = "R4", study: Study | None = 
     arms = len({one["ARMCD"] for one in records.get("TA", ())})
     facts = Facts(settings.title, settings.cut, settings.sdtmig, settings.ct, arms)
     made = design_datasets(studyid, plan, records, settings.parameters, facts)
-    resources = registry_resources(record, records, studyid, version)
+    resources = kind.resources(record, records, studyid, version)
+    changed = record.take(kind.changed, "date in the headers of files") if kind.changed else ""
     ledger = record.ledger()
-    changed = record.text("statusModule.lastUpdateSubmitDate", "date in the headers of files")
     return RegistryRun(
-        _conversion(settings, studyid, made, ledger),
+        _conversion(settings, studyid, made, record, ledger),
         resources,
-        _open(made),
+        [*_open(made), *kind.open],
         ledger,
         moment((), changed if len(changed) == len("2026-01-01") else "", record.number),
     )
 
 
-def _conversion(settings: Study, studyid: str, made: DesignDatasets, ledger: Sequence[Entry]) -> Conversion:
+def _conversion(
+    settings: Study, studyid: str, made: DesignDatasets, record: Stated, ledger: Sequence[Entry]
+) -> Conversion:
     datasets = with_lengths(made.datasets, study_lengths(made.datasets))
     title = next(
         (one.get("TSVAL", "") for one in made.summary.records if one["TSPARMCD"] == "TITLE"), settings.title
     )
-    findings = [*made.findings, *check_terms(datasets, settings.ct), *_unknown(ledger)]
+    findings = [*made.findings, *check_terms(datasets, settings.ct), *_unknown(ledger), *_unresolved(record)]
     return Conversion(
         study=replace(settings, id=studyid, title=title),
         datasets=datasets,
@@ -133,6 +169,14 @@ def _unknown(ledger: Sequence[Entry]) -> list[Finding]:
     return [Finding(Severity.WARNING, "registry-field-unknown", message, value=found[0], count=len(found))]
 
 
+def _unresolved(record: Stated) -> list[Finding]:
+    found = list(dict.fromkeys(record.unresolved))
+    if not found:
+        return []
+    message = "a text refers to what the document does not have; the name stands in brackets"
+    return [Finding(Severity.WARNING, "reference-unresolved", message, value=found[0], count=len(found))]
+
+
 def _open(made: DesignDatasets) -> list[Open]:
     """Return what the record leaves open: parameters by name, rules, and whole datasets."""
     there = {one.name for one in made.datasets}
@@ -144,7 +188,7 @@ def _open(made: DesignDatasets) -> list[Open]:
     found += [Open("TE" if name.startswith("TE") else "TV", name, rule) for name in made.rules]
     if "TV" not in there:
         found.append(Open("TV", "TV", VISITS))
-    return [*found, Open("TA", "TA", ELEMENTS_OPEN)]
+    return found
 
 
 __all__ = ["Open", "RegistryRun", "registry_run"]

@@ -13,8 +13,9 @@ import pytest
 from trialbridge.cli import main
 from trialbridge.converters.design_resources import design_of_fhir
 from trialbridge.converters.leaf_account import UNKNOWN, Entry, leaves
+from trialbridge.converters.read_records import read_records
 from trialbridge.converters.registry_design import criteria_of, registry_design
-from trialbridge.converters.registry_record import Record, read_records
+from trialbridge.converters.registry_record import Record
 from trialbridge.converters.registry_run import RegistryRun, registry_run
 from trialbridge.elements import Version
 from trialbridge.errors import ReadError
@@ -195,6 +196,6 @@ def test_several_studies_have_a_folder_each(tmp_path: Path) -> None:
 def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
     source = tmp_path / "other.json"
     source.write_text('{"resourceType": "Patient"}', encoding="utf-8")
-    with pytest.raises(ReadError, match="no study record"):
+    with pytest.raises(ReadError, match="neither a study record"):
         read_records([source])
     assert main(["registry", str(source), "--out", str(tmp_path / "out")]) == 3

@@ -1,4 +1,4 @@
-"""``trialbridge registry``: a record of ClinicalTrials.gov as resources and trial design datasets."""
+"""``trialbridge registry``: a stated design as resources and trial design datasets."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from trialbridge.conversion import Conversion
-    from trialbridge.converters.registry_record import Record
-    from trialbridge.converters.registry_run import RegistryRun
+    from trialbridge.converters.registry_run import RegistryRun, Stated
     from trialbridge.converters.report import Summary
     from trialbridge.elements import Version
     from trialbridge.findings import Finding
@@ -28,7 +27,9 @@ if TYPE_CHECKING:
 def registry(
     records: Annotated[
         list[Path],
-        typer.Argument(metavar="RECORD.json...", help="Study records of API v2, or pages of them."),
+        typer.Argument(
+            metavar="RECORD.json...", help="Records of ClinicalTrials.gov (API v2), pages of them, or USDM 4."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The run folder; with several studies, one in it for each.")],
     config: Annotated[
@@ -40,8 +41,8 @@ def registry(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Turn registry records into ResearchStudy, TS, TI, TA and TE, and list what they leave open."""
-    from trialbridge.converters.registry_record import read_records
+    """Turn registry records or USDM into ResearchStudy, TS, TI, TA, TE and TV; list what is left open."""
+    from trialbridge.converters.read_records import read_records
     from trialbridge.converters.report import to_json
     from trialbridge.study import Study, read_study
 
@@ -62,7 +63,7 @@ def registry(
     raise Done(max(summary.exit_code for _, (_, summary) in made))
 
 
-def _folders(found: Sequence[Record], out: Path) -> list[Path]:
+def _folders(found: Sequence[Stated], out: Path) -> list[Path]:
     """Return where each study goes.
 
     Raises:
@@ -72,12 +73,12 @@ def _folders(found: Sequence[Record], out: Path) -> list[Path]:
         return [out]
     numbers = [one.number for one in found]
     if not all(numbers) or len(set(numbers)) < len(numbers):
-        raise ConfigurationError(str(out), "of several studies each needs a number of its own (nctId)")
+        raise ConfigurationError(str(out), "of several studies each needs a number of its own")
     return [out / number for number in numbers]
 
 
 def _write(
-    record: Record, out: Path, inputs: Sequence[Path], settings: Study, version: Version, *, force: bool
+    record: Stated, out: Path, inputs: Sequence[Path], settings: Study, version: Version, *, force: bool
 ) -> tuple[RegistryRun, Summary]:
     from trialbridge.converters.registry_run import registry_run
     from trialbridge.converters.write_run import write_run
