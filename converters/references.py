@@ -32,6 +32,7 @@ REFERENCES: Mapping[str, Mapping[str, str]] = {
     "Observation": {
         **_PART,
         "DERIVED": "derivedFrom[*].reference",
+        "FOCUS": "focus[*].reference",
         "MEMBER": "hasMember[*].reference",
         "BASEDON": "basedOn[*].reference",
     },

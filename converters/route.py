@@ -14,6 +14,7 @@ from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.products import PRODUCT_PATHS, products
 from trialbridge.converters.route_events import event_paths, taken_first, wanted
+from trialbridge.converters.route_findings_about import findings_about, tests_about
 from trialbridge.converters.stage import Staged, column, has_any
 from trialbridge.crosswalks import crosswalk
 from trialbridge.mapping import Domain
@@ -223,8 +224,10 @@ def _domains(leaves: StagedLeaves, vocabulary: Vocabulary) -> tuple[np.ndarray, 
     indices, tests = tests_of("$this.code", leaves, vocabulary)
     by_code = np.array([test.domain if test else "" for test in tests], object)[indices.to_numpy()]
     by_code = np.where(by_code == "", _substances(leaves), by_code)
+    about = np.where(by_code == "", findings_about(leaves), False)  # noqa: FBT003 -- a value
+    by_code = np.where(about & tests_about(leaves, vocabulary), "FA", by_code)
     by_category = pc.fill_null(by_value(joined(leaves("category[*].coding[*].code")), _category), "")
-    category = by_category.to_numpy(zero_copy_only=False)
+    category = np.where(about, "FA", by_category.to_numpy(zero_copy_only=False))
     named = by_code != ""
     return np.where(named, by_code, category).astype(object), np.where(named, True, False)  # noqa: FBT003 -- values
 

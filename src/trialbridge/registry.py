@@ -12,7 +12,7 @@ from trialbridge.paths import parse
 
 DOMAINS: tuple[str, ...] = (
     *("DM", "AE", "CE", "CM", "DS", "DV", "EX", "HO", "MH", "PR", "SU"),
-    *("CP", "CV", "DA", "DD", "EG", "IE", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
+    *("CP", "CV", "DA", "DD", "EG", "FA", "IE", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
 )
 """The domains that have a mapping."""
 

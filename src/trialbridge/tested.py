@@ -111,7 +111,7 @@ def _test_by_nci(codings: Sequence[tuple[str, str]], vocabulary: Vocabulary) -> 
 
 TEST_CODES = (
     *("LBTESTCD", "VSTESTCD", "QSTESTCD", "RSTESTCD", "FTTESTCD"),
-    *("EGTESTCD", "CVTESTCD", "ISTESTCD", "MBTESTCD", "CPTESTCD", "SCTESTCD", "DDTESTCD"),
+    *("EGTESTCD", "CVTESTCD", "ISTESTCD", "MBTESTCD", "CPTESTCD", "SCTESTCD", "DDTESTCD", "FATESTCD"),
 )
 """The variables whose codelists are asked for the NCI code of a test, in this order."""
 

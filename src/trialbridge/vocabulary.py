@@ -62,6 +62,7 @@ class Test(NamedTuple):
     tpt: str = ""
     pdur: str = ""
     bdagnt: str = ""
+    obj: str = ""
     basis: Basis = ""
 
 
