@@ -1,30 +1,27 @@
-"""What a validation found, in numbers and by cause: for the terminal, for JSON, and for the reports."""
+"""What a validation found, in numbers and by cause: what all reports are made of."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from trialbridge.converters.record_sources import no_resources
+from trialbridge.converters.validation_since import Since
+from trialbridge.dispositions import NO_DISPOSITIONS, Disposition, Dispositions
 from trialbridge.findings import Severity
 from trialbridge.validation.clusters import Cluster, clusters_of
 from trialbridge.validation.details import Detail, Resources, details_of
 from trialbridge.validation.outcome import Outcome, Status, Validation
 from trialbridge.validation.package import Package
-from trialbridge.validation.run import reasons
 
 CLEAN, FINDINGS = 0, 1
-_COLOURS = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTICE: "dim"}
-_MOST_ROWS = 40
-_EXAMPLES = 3
+_GATE = "eCTD-"
+"""The start of the ids of technical rejection criteria: no explanation helps a submission that is refused."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +34,8 @@ class ValidationSummary:
         clusters: The findings by cause, the gravest first.
         sources: What the user gave.
         resources: Finds the FHIR resource of a record, where the package is one of ours.
+        dispositions: What people have said of findings.
+        since: What an earlier run found.
     """
 
     package: Package
@@ -44,19 +43,53 @@ class ValidationSummary:
     clusters: Sequence[Cluster]
     sources: Sequence[Path] = ()
     resources: Resources = field(default=no_resources)
+    dispositions: Dispositions = NO_DISPOSITIONS
+    since: Since | None = None
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """How many findings there are of each severity."""
-        found: Counter[str] = Counter({severity.value: 0 for severity in Severity})
-        for cluster in self.clusters:
-            found[cluster.rule.severity.value] += cluster.count
-        return found
+        """How many findings there are of each severity, explained or not."""
+        return _counted(self.clusters)
+
+    @property
+    def explained(self) -> Mapping[str, int]:
+        """How many of them are explained."""
+        return _counted([one for one in self.clusters if self.disposition(one)])
+
+    def disposition(self, cluster: Cluster) -> Disposition | None:
+        """Return what explains a cause."""
+        return self.dispositions.explanation(cluster.of)
+
+    def explanation(self, cluster: Cluster) -> str:
+        """Return the explanation of a cause, with who gave it; empty where there is none."""
+        found = self.disposition(cluster)
+        return found.said() if found else ""
+
+    def change(self, cluster: Cluster) -> str:
+        """Return what became of a cause since the earlier run; empty where there is none."""
+        return self.since.change(cluster.id, cluster.count).value if self.since else ""
+
+    def unused(self) -> list[Disposition]:
+        """Return the dispositions that speak of nothing that was found, of rules that were run."""
+        run = {one.rule.id for one in self.validation.outcomes if one.status == Status.RUN}
+        causes = [one.of for one in self.clusters]
+        return [
+            one
+            for one in self.dispositions.made
+            if one.rule in run and not any(one.is_about(cause) for cause in causes)
+        ]
 
     @property
     def exit_code(self) -> int:
-        """0 where nothing or only notices were found, else 1."""
-        return FINDINGS if any(one.rule.severity != Severity.NOTICE for one in self.clusters) else CLEAN
+        """0 where nothing but notices and what is explained was found, else 1."""
+        return FINDINGS if any(map(self.weighs, self.clusters)) else CLEAN
+
+    def weighs(self, cluster: Cluster) -> bool:
+        """Return whether a cause is an error or a warning that nobody has explained, or of the gate."""
+        rule = cluster.rule
+        if rule.severity == Severity.NOTICE:
+            return False
+        return any(one.startswith(_GATE) for one in rule.cites) or self.disposition(cluster) is None
 
     def details(self, most: int | None = None) -> Iterator[Detail]:
         """Yield the findings one by one, at most `most` of a cluster."""
@@ -67,14 +100,24 @@ class ValidationSummary:
         return Counter(outcome.status.value for outcome in self.validation.outcomes)
 
 
+def _counted(clusters: Iterable[Cluster]) -> Mapping[str, int]:
+    found: Counter[str] = Counter({severity.value: 0 for severity in Severity})
+    for cluster in clusters:
+        found[cluster.rule.severity.value] += cluster.count
+    return found
+
+
 def summarise_validation(
     package: Package,
     validation: Validation,
     sources: Sequence[Path] = (),
     resources: Resources = no_resources,
+    dispositions: Dispositions = NO_DISPOSITIONS,
+    since: Since | None = None,
 ) -> ValidationSummary:
     """Return a validation with its findings gathered by cause."""
-    return ValidationSummary(package, validation, clusters_of(validation), sources, resources)
+    clusters = clusters_of(validation)
+    return ValidationSummary(package, validation, clusters, sources, resources, dispositions, since)
 
 
 def to_json(summary: ValidationSummary, *, findings: bool = False) -> bytes:
@@ -101,10 +144,13 @@ def as_document(summary: ValidationSummary) -> dict[str, Any]:
         "terminology": summary.package.standards.ct,
         "exit_code": summary.exit_code,
         "counts": dict(summary.counts),
+        "explained": dict(summary.explained),
+        **_dispositions(summary),
+        **_since(summary),
         "rules_by_status": dict(summary.statuses()),
         "seconds": {name: round(value, 3) for name, value in summary.validation.seconds.items()},
         "datasets": list(_datasets(summary.package)),
-        "clusters": [cluster_document(one) for one in summary.clusters],
+        "clusters": [cluster_document(one, summary) for one in summary.clusters],
         "rules": [rule_document(one) for one in summary.validation.outcomes],
     }
 
@@ -123,9 +169,26 @@ def _datasets(package: Package) -> Iterator[dict[str, Any]]:
             }
 
 
-def cluster_document(cluster: Cluster) -> dict[str, Any]:
+def _dispositions(summary: ValidationSummary) -> dict[str, Any]:
+    source = summary.dispositions.source
+    if source is None:
+        return {}
+    unused = [{"rule": one.rule, "dataset": one.dataset} for one in summary.unused()]
+    return {"dispositions": {"source": str(source), "unused": unused}}
+
+
+def _since(summary: ValidationSummary) -> dict[str, Any]:
+    if summary.since is None:
+        return {}
+    gone = summary.since.gone(summary.clusters, summary.validation)
+    return {"since": {"source": summary.since.source, "gone": gone}}
+
+
+def cluster_document(cluster: Cluster, summary: ValidationSummary) -> dict[str, Any]:
     """Return a cluster as plain data."""
+    said = summary.disposition(cluster)
     return {
+        "id": cluster.id,
         "rule": cluster.rule.id,
         "severity": cluster.rule.severity.value,
         "dataset": cluster.dataset,
@@ -139,6 +202,10 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         "place": cluster.hits[0].place,
         "source": cluster.hits[0].source,
         "variables": list(cluster.variables),
+        "explanation": said.explanation if said else "",
+        "who": said.who if said else "",
+        "when": said.when if said else "",
+        "change": summary.change(cluster),
     }
 
 
@@ -157,61 +224,3 @@ def rule_document(outcome: Outcome) -> dict[str, Any]:
         "found": outcome.found,
         "datasets": list(outcome.datasets),
     }
-
-
-def show_validation(summary: ValidationSummary, console: Console) -> None:
-    """Print what was found, one line for a rule and a dataset, and what could not be checked and why."""
-    console.print(summary.package.standards.said_by, soft_wrap=True, style="dim")
-    issues = list(_issues(summary.clusters))
-    if issues:
-        console.print(_table(issues[:_MOST_ROWS]))
-    if len(issues) > _MOST_ROWS:
-        console.print(f"and {len(issues) - _MOST_ROWS} more: --report FILE.html lists all", style="dim")
-    counts, statuses = summary.counts, summary.statuses()
-    said = ", ".join(f"{counts[severity.value]:,} {severity.value}s" for severity in Severity)
-    console.print(
-        f"{said} of {len(summary.clusters):,} causes; {statuses.get(Status.RUN.value, 0)} rules run"
-    )
-    for reason, names in reasons(summary.validation.outcomes):
-        console.print(f"not checked: {len(names)} rules: {reason}", soft_wrap=True, style="dim")
-
-
-def _issues(clusters: Sequence[Cluster]) -> Iterator[list[Cluster]]:
-    """Yield the causes of each rule in each dataset, in the order of the gravest and most frequent."""
-    found: dict[tuple[str, str], list[Cluster]] = {}
-    for one in clusters:
-        found.setdefault((one.rule.id, one.dataset), []).append(one)
-    order = [*Severity]
-    yield from sorted(
-        found.values(),
-        key=lambda group: (order.index(group[0].rule.severity), -sum(one.count for one in group)),
-    )
-
-
-def _table(issues: Sequence[list[Cluster]]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name, width in (("", 7), ("found", 8), ("in", 8), ("what", None)):
-        table.add_column(
-            name, justify="right" if name == "found" else "left", min_width=width, overflow="fold"
-        )
-    for group in issues:
-        rule = group[0].rule
-        found = sum(one.count for one in group)
-        severity = Text(rule.severity.value, style=_COLOURS[rule.severity])
-        table.add_row(severity, f"{found:,}", group[0].dataset, _what(group))
-    return table
-
-
-def _what(group: Sequence[Cluster]) -> Text:
-    """Return what is wrong, with the most frequent causes and the ids that people know."""
-    rule = group[0].rule
-    text = Text(group[0].message)
-    named = [one for one in group if any(one.cause.values())]
-    causes = [f"{' '.join(one.cause.values())} {one.count:,}" for one in named[:_EXAMPLES]]
-    if causes:
-        more = f", {len(named) - _EXAMPLES} more" if len(named) > _EXAMPLES else ""
-        text.append(f" ({'/'.join(named[0].cause)}: {', '.join(causes)}{more})")
-    text.append(f"  {rule.id}", style="cyan")
-    if rule.cites:
-        text.append(" " + " ".join(rule.cites[:_EXAMPLES]), style="dim")
-    return text

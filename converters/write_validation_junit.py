@@ -8,7 +8,6 @@ from pathlib import Path
 from lxml import etree
 
 from trialbridge.converters.validation_summary import ValidationSummary
-from trialbridge.findings import Severity
 from trialbridge.validation.clusters import Cluster
 from trialbridge.validation.outcome import Outcome, Status
 
@@ -17,9 +16,9 @@ _BAD = {code: None for code in range(32) if code not in {9, 10, 13}}
 
 
 def write_validation_junit(summary: ValidationSummary, path: Path) -> None:
-    """Write the file: a suite for each group of rules, a failure for each rule with errors or warnings."""
+    """Write the file: a suite a group of rules, a failure a rule with findings that nobody has explained."""
     causes: dict[str, list[Cluster]] = {}
-    for cluster in summary.clusters:
+    for cluster in filter(summary.weighs, summary.clusters):
         causes.setdefault(cluster.rule.id, []).append(cluster)
     groups: dict[str, list[Outcome]] = {}
     for outcome in summary.validation.outcomes:
@@ -39,9 +38,8 @@ def _case(suite: etree._Element, outcome: Outcome, causes: Sequence[Cluster]) ->
     case = etree.SubElement(suite, "testcase", name=f"{rule.id}: {rule.message}", classname=rule.group)
     if outcome.status != Status.RUN:
         etree.SubElement(case, "skipped", message=f"{outcome.status.value}: {outcome.reason}")
-    elif causes and rule.severity != Severity.NOTICE:
-        failure = etree.SubElement(
-            case, "failure", message=f"{outcome.found} findings", type=rule.severity.value
-        )
+    elif causes:
+        found = sum(one.count for one in causes)
+        failure = etree.SubElement(case, "failure", message=f"{found} findings", type=rule.severity.value)
         lines = [f"{one.dataset}: {one.message} ({one.count})" for one in causes[:_MOST_LINES]]
         failure.text = "\n".join(lines).translate(_BAD)

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from trialbridge.converters.validation_since import Change
 from trialbridge.converters.validation_summary import ValidationSummary
 from trialbridge.findings import Severity
 from trialbridge.validation.clusters import Cluster
@@ -16,6 +17,7 @@ from trialbridge.validation.outcome import RuleFacts
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
+_BASELINE = {Change.NEW: "new", Change.CHANGED: "updated", Change.UNCHANGED: "unchanged"}
 _LINE = re.compile(r"line (\d+)")
 
 
@@ -67,12 +69,26 @@ def _result(cluster: Cluster, rules: dict[str, int], summary: ValidationSummary)
         "message": {"text": cluster.message},
         "occurrenceCount": cluster.count,
         "locations": [_location(cluster, summary)],
+        "partialFingerprints": {"cause/v1": cluster.id},
+        **_suppressed(cluster, summary),
+        **_baseline(cluster, summary),
         "properties": {
             "dataset": cluster.dataset,
             "cause": dict(cluster.cause),
             "variables": cluster.variables,
         },
     }
+
+
+def _suppressed(cluster: Cluster, summary: ValidationSummary) -> dict[str, Any]:
+    """Return the explanation, where there is one: SARIF knows it as a suppression with its justification."""
+    said = summary.explanation(cluster)
+    return {"suppressions": [{"kind": "external", "justification": said}]} if said else {}
+
+
+def _baseline(cluster: Cluster, summary: ValidationSummary) -> dict[str, Any]:
+    change = summary.change(cluster)
+    return {"baselineState": _BASELINE[Change(change)]} if change else {}
 
 
 def _location(cluster: Cluster, summary: ValidationSummary) -> dict[str, Any]:

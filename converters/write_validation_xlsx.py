@@ -1,4 +1,4 @@
-"""A validation as a workbook, in the sheets and columns that reviewers know, with room for explanations."""
+"""A validation as a workbook, in the sheets and columns that reviewers know, with people's explanations."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from trialbridge.findings import Severity
 
 _ISSUE_COLUMNS = (
     "Source", "Rule ID", "Publisher ID", "Message", "Cause", "Severity", "Found", "Why", "Fix", "Explanation",
+    "Change",
 )  # fmt: skip
 _DETAIL_COLUMNS = (
     "Domain", "Record", "Count", "Variables", "Values", "Rule ID", "Publisher ID", "Message", "Category",
@@ -82,11 +83,12 @@ def _issues(summary: ValidationSummary) -> Iterator[Sequence[str | int]]:
         rule = one.rule
         yield (
             one.dataset, rule.id, ", ".join(rule.cites), one.message, cause, rule.severity.value.title(),
-            one.count, rule.why, rule.fix, "",
+            one.count, rule.why, rule.fix, summary.explanation(one), summary.change(one),
         )  # fmt: skip
 
 
 def _details(summary: ValidationSummary) -> Iterator[Sequence[str | int]]:
+    explanations = [summary.explanation(one) for one in summary.clusters]
     for place, one in enumerate(summary.details()):
         if place == _MOST_DETAILS:
             yield "", "", "", "", f"{place:,} rows are shown; --report FILE.json holds all"
@@ -96,7 +98,8 @@ def _details(summary: ValidationSummary) -> Iterator[Sequence[str | int]]:
         domain = one.domain if one.dataset == one.domain else f"{one.domain} ({one.dataset})"
         yield (
             domain, one.record or "", 1, one.variables, one.values, rule.id, ", ".join(rule.cites),
-            cluster.message, rule.group, rule.severity.value.title(), one.keys, one.resource, "",
+            cluster.message, rule.group, rule.severity.value.title(), one.keys, one.resource,
+            explanations[one.cluster],
         )  # fmt: skip
 
 

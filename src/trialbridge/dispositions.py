@@ -145,6 +145,10 @@ class Dispositions:
         return found
 
 
+NO_DISPOSITIONS = Dispositions()
+"""Nobody has said anything."""
+
+
 def dispositions_beside(sources: Iterable[Path]) -> Path | None:
     """Return the file of dispositions beside datasets; for those of a run, in the run's folder, too."""
     for source in sources:

@@ -12,6 +12,7 @@ import pytest
 
 from trialbridge.converters.validation_summary import summarise_validation
 from trialbridge.converters.write_validation_html import write_validation_html
+from trialbridge.dispositions import Disposition, Dispositions
 from trialbridge.validation.example import package_of
 from trialbridge.validation.rule import rules
 from trialbridge.validation.run import run_rules
@@ -47,7 +48,10 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     validation = run_rules(package, [rule for rule in rules() if rule.facts.id in CHOSEN])
     assert sum(outcome.found for outcome in validation.outcomes) > 50_000
     target = tmp_path_factory.mktemp("validation") / "validation.html"
-    write_validation_html(summarise_validation(package, validation, [Path("sdtm")]), target)
+    said = Disposition("start-after-end", explanation="as collected", who="J. Roe", when="2026-11-22")
+    dispositions = Dispositions((said,), Path("dispositions.toml"))
+    summary = summarise_validation(package, validation, [Path("sdtm")], dispositions=dispositions)
+    write_validation_html(summary, target)
     return target.as_uri()
 
 
@@ -101,6 +105,28 @@ def test_filters_narrow_the_causes(page: Any) -> None:
     assert causes(page) == 1
     page.fill("#words", "no such words")
     assert causes(page) == 0
+
+
+def test_what_is_explained_stands_apart(page: Any) -> None:
+    page.select_option("#state", "Explained")
+    assert causes(page) == 1
+    assert "Explained: as collected (J. Roe, 2026-11-22)" in page.locator("#causes").inner_text()
+    page.select_option("#state", "Not explained")
+    assert causes(page) == 120
+
+
+def test_a_count_filters_by_its_severity(page: Any) -> None:
+    error = page.locator("#counts button").first
+    error.click()
+    assert (causes(page), error.get_attribute("aria-pressed")) == (1, "true")
+    error.click()
+    assert causes(page) == 121
+
+
+def test_it_can_be_read_on_a_telephone(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.locator("#causes tr.cause").first.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_a_cause_opens_to_its_records_a_page_at_a_time(page: Any) -> None:

@@ -168,3 +168,100 @@ def test_the_study_tagging_file_is_read_when_it_is_given(
     assert {one["reason"] for one in found["rules"] if one["id"].startswith("trc-stf")} >= {
         "needs --stf FILE"
     }
+
+
+def explain(path: Path, rule: str) -> None:
+    said = f'rule = "{rule}"\nexplanation = "as collected"\nwho = "J. Roe"\nwhen = "2026-11-22"\n'
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"[[disposition]]\n{said}")
+
+
+def test_what_is_explained_is_shown_and_no_longer_counts(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damage(folder)
+    said = folder / "dispositions.toml"
+    explain(said, "start-after-end")
+    code, found = printed(capsys, str(folder), "--only", "content")
+    assert (code, found["counts"]["error"], found["explained"]["error"]) == (1, 2, 1)
+    explain(said, "start-day-after-end-day")
+    report = tmp_path / "report.xlsx"
+    code, found = printed(capsys, str(folder), "--only", "content", "--report", str(report))
+    assert code == 0
+    assert {one["explanation"] for one in found["clusters"] if one["severity"] == "error"} == {"as collected"}
+    for sheet in ("Issue Summary", "Issue Details"):
+        rows = list(openpyxl.load_workbook(report)[sheet].iter_rows(values_only=True))
+        place = rows[0].index("Explanation")
+        assert "as collected (J. Roe, 2026-11-22)" in {row[place] for row in rows[1:]}
+    assert main(["validate", str(folder), "--only", "content"]) == 0
+    assert "explained in dispositions.toml: 2 errors" in capsys.readouterr().out
+
+
+def test_a_criterion_of_rejection_cannot_be_explained_away(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "ts.xpt").unlink()
+    explain(folder / "dispositions.toml", "trc-ts-absent")
+    explain(folder / "dispositions.toml", "trc-define-absent")
+    code, found = printed(capsys, str(folder), "--only", "trc")
+    assert (code, found["explained"]["error"]) == (1, 2)
+
+
+def test_reports_for_machines_know_what_is_explained(folder: Path, tmp_path: Path) -> None:
+    damage(folder)
+    explain(folder / "dispositions.toml", "start-after-end")
+    names = [tmp_path / "r.sarif", tmp_path / "r.xml"]
+    main(["validate", str(folder), "--only", "content", *(f"--report={name}" for name in names)])
+    results = json.loads(names[0].read_bytes())["runs"][0]["results"]
+    known = {one["ruleId"]: one.get("suppressions", []) for one in results}
+    assert known["start-after-end"][0]["justification"] == "as collected (J. Roe, 2026-11-22)"
+    assert not known["start-day-after-end-day"]
+    failures = ET.parse(names[1]).findall(".//testcase[failure]")  # noqa: S314 -- our own file
+    assert [one.get("name", "").partition(":")[0] for one in failures] == ["start-day-after-end-day"]
+
+
+def test_new_causes_are_added_to_the_file_once_and_nothing_is_changed(folder: Path, tmp_path: Path) -> None:
+    damage(folder)
+    said = tmp_path / "kept" / "said.toml"
+    options = ("--only", "content", "--dispositions", str(said), "--add-dispositions")
+    assert main(["validate", str(folder), "--dispositions", str(said)]) == 3
+    assert main(["validate", str(folder), *options]) == 1
+    first = said.read_bytes()
+    assert first.count(b"[[disposition]]") == 2
+    edited = first.replace(b"\n", b"\r\n")
+    said.write_bytes(edited)
+    main(["validate", str(folder), *options])
+    assert said.read_bytes() == edited
+    made = tables()
+    made["AE"][0].update(AEENDTC="2019-01-01", AEENDY=-500)
+    write_xpt(dataset("AE", made["AE"]), folder / "ae.xpt", created=CREATED)
+    main(["validate", str(folder), *options])
+    assert said.read_bytes().startswith(edited)
+    assert b'dataset = "AE"' in said.read_bytes()[len(edited) :]
+
+
+def test_an_earlier_run_tells_what_is_new_and_what_is_resolved(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = tmp_path / "before.json"
+    clean = (folder / "cm.xpt").read_bytes()
+    damage(folder)
+    main(["validate", str(folder), "--report", str(before)])
+    capsys.readouterr()
+    _, found = printed(capsys, str(folder), "--since", str(before))
+    assert {one["change"] for one in found["clusters"]} == {"unchanged"}
+    assert found["since"]["gone"] == []
+    (folder / "cm.xpt").write_bytes(clean)
+    _, found = printed(capsys, str(folder), "--since", str(before))
+    assert {one["rule"]: one["change"] for one in found["since"]["gone"]} == {
+        "start-after-end": "resolved",
+        "start-day-after-end-day": "resolved",
+    }
+    _, found = printed(capsys, str(folder), "--only", "trc", "--since", str(before))
+    assert {one["change"] for one in found["since"]["gone"]} == {"not checked"}
+    main(["validate", str(folder), "--report", str(before)])
+    damage(folder)
+    capsys.readouterr()
+    main(["validate", str(folder), "--since", str(before)])
+    assert "2 new" in capsys.readouterr().out
+    assert main(["validate", str(folder), "--since", str(folder / "cm.xpt")]) == 3

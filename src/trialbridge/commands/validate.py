@@ -11,6 +11,9 @@ import typer
 from trialbridge.commands.outcome import Done, Json, console, print_json, progress_bars
 
 if TYPE_CHECKING:
+    from trialbridge.converters.validation_summary import ValidationSummary
+    from trialbridge.dispositions import Dispositions
+    from trialbridge.validation.outcome import Validation
     from trialbridge.validation.package import Package
 
 
@@ -41,33 +44,85 @@ def validate(
         Path | None,
         typer.Option(help="CDISC's open rules, your own copy: a JSON or YAML file, or a folder."),
     ] = None,
+    dispositions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.toml", help="Why findings stay; without it, dispositions.toml beside them."
+        ),
+    ] = None,
+    add_dispositions: Annotated[
+        bool, typer.Option("--add-dispositions", help="Add a blank block for each new cause to that file.")
+    ] = False,
+    since: Annotated[
+        Path | None, typer.Option(metavar="RUN.json", help="The --report of an earlier run: what is new?")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check datasets and define.xml: what is wrong, why, and how to repair it."""
     from trialbridge.converters.record_sources import resources_beside
+    from trialbridge.converters.show_validation import show_validation
     from trialbridge.converters.validate import Wanted, read_package
     from trialbridge.converters.validation_reports import check_report_names, write_reports
-    from trialbridge.converters.validation_summary import show_validation, summarise_validation, to_json
-    from trialbridge.core_rules.read import read_core_rules
-    from trialbridge.core_rules.run import with_core_rules
-    from trialbridge.validation.rule import rules
-    from trialbridge.validation.run import run_rules
+    from trialbridge.converters.validation_since import read_since
+    from trialbridge.converters.validation_summary import summarise_validation, to_json
 
     check_report_names(report or [])
-    published = read_core_rules(core_rules) if core_rules else []
+    earlier = read_since(since) if since else None
+    file = _dispositions_file(dispositions, sources, adding=add_dispositions)
+    said = _read_dispositions(file, adding=add_dispositions)
     part = only.value if only else ""
     package = _with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
-    with progress_bars() as progress:
-        validation = run_rules(package, rules(part), progress)
-        if published and part in {"", "content"}:
-            validation = with_core_rules(package, validation, published, progress)
-    summary = summarise_validation(package, validation, sources, resources_beside(sources))
+    validation = _under_rules(package, part, core_rules)
+    summary = summarise_validation(package, validation, sources, resources_beside(sources), said, earlier)
     write_reports(report or [], summary)
     if json:
         print_json(to_json(summary))
     else:
         show_validation(summary, console())
+    if add_dispositions and file is not None:
+        _add_dispositions(file, summary)
     raise Done(summary.exit_code)
+
+
+def _dispositions_file(given: Path | None, sources: list[Path], *, adding: bool) -> Path | None:
+    """Return the file that is given, or lies beside the data, or is to be made there."""
+    from trialbridge.dispositions import DISPOSITIONS, dispositions_beside
+
+    found = given or dispositions_beside(sources)
+    if found is None and adding:
+        first = sources[0] if sources[0].is_dir() else sources[0].parent
+        return first / DISPOSITIONS
+    return found
+
+
+def _read_dispositions(file: Path | None, *, adding: bool) -> Dispositions:
+    from trialbridge.dispositions import NO_DISPOSITIONS, read_dispositions
+
+    if file is None or (adding and not file.exists()):
+        return NO_DISPOSITIONS
+    return read_dispositions(file)
+
+
+def _add_dispositions(file: Path, summary: ValidationSummary) -> None:
+    from trialbridge.converters.write_dispositions import add_dispositions
+
+    added = add_dispositions(file, summary)
+    typer.echo(f"{file}: {added} blocks added", err=True)
+
+
+def _under_rules(package: Package, part: str, core_rules: Path | None) -> Validation:
+    """Return what our rules find, and those of CDISC where they are given."""
+    from trialbridge.core_rules.read import read_core_rules
+    from trialbridge.core_rules.run import with_core_rules
+    from trialbridge.validation.rule import rules
+    from trialbridge.validation.run import run_rules
+
+    published = read_core_rules(core_rules) if core_rules else []
+    with progress_bars() as progress:
+        validation = run_rules(package, rules(part), progress)
+        if published and part in {"", "content"}:
+            validation = with_core_rules(package, validation, published, progress)
+    return validation
 
 
 def _with_define(package: Package, only: str) -> Package:

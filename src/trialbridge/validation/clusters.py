@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from trialbridge.dispositions import Cause
 from trialbridge.findings import Severity
 from trialbridge.validation.frame import Frame, Rows
 from trialbridge.validation.outcome import Hits, Outcome, RuleFacts, Validation
@@ -44,6 +47,25 @@ class Cluster:
     def variables(self) -> tuple[str, ...]:
         """The variables that the findings are about."""
         return tuple(dict.fromkeys(name for one in self.hits for name in one.variables))
+
+    @property
+    def of(self) -> Cause:
+        """The cause as dispositions speak of it."""
+        alone = len({one.dataset for one in self.hits}) == 1
+        dataset = self.dataset if alone else ""
+        return Cause(self.rule.id, dataset, self.variables, self.cause, self.count)
+
+    @property
+    def id(self) -> str:
+        """The name of the cause, the same in every run, however many findings it has.
+
+        Records are told apart by their variables and shared values; what means no record, by the dataset.
+        """
+        cause = self.of
+        parts: list[object] = [cause.rule, cause.dataset]
+        if self.rows is not None:
+            parts += [sorted(cause.variables), sorted(cause.values.items())]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def clusters_of(validation: Validation) -> list[Cluster]:
@@ -97,7 +119,8 @@ def message_of(rule: RuleFacts, hits: Hits, frame: Frame | None) -> str:
     """Return what is wrong, in the names that the dataset's variables have."""
     text = rule.message.replace("--", frame.code) if frame is not None and frame.code else rule.message
     more = hits.message or hits.value
-    return f"{text}: {more}" if more else text
+    said = more in text.replace(":", " ").split()
+    return text if said or not more else f"{text}: {more}"
 
 
 def _causes(hits: Hits, frame: Frame) -> Sequence[str]:
