@@ -13,7 +13,7 @@ from lxml import etree
 from trialbridge.define_xml.assets import asset
 from trialbridge.define_xml.read import parse_define
 from trialbridge.define_xml.schema import NAMESPACES, attribute_name, element_name
-from trialbridge.define_xml.version_2_0 import lift
+from trialbridge.define_xml.version_2_0 import lift_names
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 
@@ -114,7 +114,7 @@ def check_define(source: Path) -> list[Finding]:
         return [Finding(Severity.ERROR, "define-not-xml", error.problem, source=source.name)]
     return [
         Finding(severity, rule, message, path=path, source=source.name)
-        for check in (_OLD_CHECKS if lift(root) else _CHECKS)
+        for check in (_OLD_CHECKS if lift_names(root) else _CHECKS)
         for severity, rule, message, path in check(root)
     ]
 

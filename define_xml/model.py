@@ -1,4 +1,4 @@
-"""Define-XML 2.1 as plain data: one frozen class an element, one field an attribute or a child.
+"""Define-XML as plain data: one frozen class an element, one field an attribute or a child.
 
 Fields are declared in the order of the schema: `write` and `read` follow the declaration.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
+from trialbridge.define_xml.rest import NOTHING, Markup, Rest
 from trialbridge.define_xml.schema import (
     OID,
     Attribute,
@@ -21,9 +22,19 @@ from trialbridge.define_xml.schema import (
     Translated,
 )
 
+STYLESHEET = "define2-1.xsl"
+PROLOG = (Markup("?xml-stylesheet", text=f'type="text/xsl" href="{STYLESHEET}"'),)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PDFPageRef:
+class Element:
+    """What every element has: ``rest`` is what stands in it beyond the fields of its class."""
+
+    rest: Rest = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PDFPageRef(Element):
     """Pages of a PDF document."""
 
     type: Annotated[str, Attribute("Type")]
@@ -34,7 +45,7 @@ class PDFPageRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentRef:
+class DocumentRef(Element):
     """A document that a `Leaf` locates."""
 
     leaf_id: Annotated[str, Attribute("leafID")]
@@ -42,7 +53,7 @@ class DocumentRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
+class Leaf(Element):
     """Where a dataset or a document lies, relative to the define.xml."""
 
     id: Annotated[str, Attribute("ID")]
@@ -51,7 +62,7 @@ class Leaf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Alias:
+class Alias(Element):
     """Another name in a context: NCI's code for a term, or the description of a split domain."""
 
     context: Annotated[str, Attribute("Context")]
@@ -59,7 +70,7 @@ class Alias:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standard:
+class Standard(Element):
     """An implementation guide or a terminology package."""
 
     oid: OID
@@ -72,17 +83,17 @@ class Standard:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RangeCheck:
+class RangeCheck(Element):
     """One condition of a where clause."""
 
     comparator: Annotated[str, Attribute("Comparator")]
-    soft_hard: Annotated[str, Attribute("SoftHard")] = "Soft"
+    soft_hard: Annotated[str | None, Attribute("SoftHard")] = "Soft"
     item_oid: Annotated[str, Attribute("def:ItemOID")]
     check_values: Annotated[tuple[str, ...], Text("CheckValue")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WhereClauseDef:
+class WhereClauseDef(Element):
     """The records that a value-level definition is about: all range checks hold."""
 
     oid: OID
@@ -91,7 +102,7 @@ class WhereClauseDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRef:
+class ItemRef(Element):
     """A variable in its dataset, or a value definition in its value list."""
 
     item_oid: Annotated[str, Attribute("ItemOID")]
@@ -107,7 +118,7 @@ class ItemRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ValueListDef:
+class ValueListDef(Element):
     """The value-level definitions of one variable."""
 
     oid: OID
@@ -116,7 +127,7 @@ class ValueListDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SubClass:
+class SubClass(Element):
     """A subclass of a dataset's class."""
 
     name: Name
@@ -124,7 +135,7 @@ class SubClass:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Class:
+class Class(Element):
     """The observation class of a dataset."""
 
     name: Name
@@ -132,17 +143,18 @@ class Class:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemGroupDef:
-    """A dataset."""
+class ItemGroupDef(Element):
+    """A dataset; ``class_name`` is where version 2.0 has the class."""
 
     oid: OID
     name: Name
     domain: Annotated[str | None, Attribute("Domain")] = None
     repeating: Annotated[bool, Attribute("Repeating")]
-    is_reference_data: Annotated[bool, Attribute("IsReferenceData")] = False
+    is_reference_data: Annotated[bool | None, Attribute("IsReferenceData")] = False
     sas_dataset_name: Annotated[str | None, Attribute("SASDatasetName")] = None
     purpose: Annotated[str | None, Attribute("Purpose")] = None
     structure: Annotated[str, Attribute("def:Structure")]
+    class_name: Annotated[str | None, Attribute("def:Class")] = None
     standard_oid: Annotated[str | None, Attribute("def:StandardOID")] = None
     is_non_standard: Annotated[bool, Attribute("def:IsNonStandard", only_yes=True)] = False
     has_no_data: Annotated[bool, Attribute("def:HasNoData", only_yes=True)] = False
@@ -156,7 +168,7 @@ class ItemGroupDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class Origin(Element):
     """Where the values of an item come from."""
 
     type: Annotated[str, Attribute("Type")]
@@ -166,7 +178,7 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ItemDef:
+class ItemDef(Element):
     """A variable, or the values of a variable under a where clause."""
 
     oid: OID
@@ -185,7 +197,7 @@ class ItemDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeListItem:
+class CodeListItem(Element):
     """A coded value with its decode."""
 
     coded_value: Annotated[str, Attribute("CodedValue")]
@@ -198,7 +210,7 @@ class CodeListItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EnumeratedItem:
+class EnumeratedItem(Element):
     """A value that needs no decode."""
 
     coded_value: Annotated[str, Attribute("CodedValue")]
@@ -210,7 +222,7 @@ class EnumeratedItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExternalCodeList:
+class ExternalCodeList(Element):
     """A dictionary that is kept elsewhere, such as MedDRA."""
 
     dictionary: Annotated[str | None, Attribute("Dictionary")] = None
@@ -220,7 +232,7 @@ class ExternalCodeList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CodeList:
+class CodeList(Element):
     """The values that an item may have: coded, enumerated, or kept in an external dictionary."""
 
     oid: OID
@@ -243,7 +255,7 @@ class CodeList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FormalExpression:
+class FormalExpression(Element):
     """A method in a programming language."""
 
     context: Annotated[str, Attribute("Context")]
@@ -251,7 +263,7 @@ class FormalExpression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MethodDef:
+class MethodDef(Element):
     """How a derived value comes about."""
 
     oid: OID
@@ -263,7 +275,7 @@ class MethodDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommentDef:
+class CommentDef(Element):
     """A remark for the reviewer."""
 
     oid: OID
@@ -272,13 +284,74 @@ class CommentDef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MetaDataVersion:
-    """All the definitions of a study's datasets."""
+class AnalysisDataset(Element):
+    """A dataset that an analysis reads: which of its records, and which variables it analyses."""
+
+    item_group_oid: Annotated[str, Attribute("ItemGroupOID")]
+    where_clause_oid: Annotated[str | None, Reference("def:WhereClauseRef", "WhereClauseOID")] = None
+    variable_oids: Annotated[tuple[str, ...], Reference("arm:AnalysisVariable", "ItemOID")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisDatasets(Element):
+    """The datasets that an analysis reads."""
+
+    comment_oid: CommentOID = None
+    datasets: Annotated[tuple[AnalysisDataset, ...], Child("arm:AnalysisDataset")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documentation(Element):
+    """Why and how an analysis is made."""
+
+    description: Description
+    document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgrammingCode(Element):
+    """The program of an analysis, or where it lies."""
+
+    context: Annotated[str | None, Attribute("Context")] = None
+    code: Annotated[str | None, Text("arm:Code")] = None
+    document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnalysisResult(Element):
+    """One result of a display (ADaM's analysis results metadata)."""
+
+    oid: OID
+    parameter_oid: Annotated[str | None, Attribute("ParameterOID")] = None
+    reason: Annotated[str, Attribute("AnalysisReason")]
+    purpose: Annotated[str, Attribute("AnalysisPurpose")]
+    description: Description
+    datasets: Annotated[AnalysisDatasets, Child("arm:AnalysisDatasets")]
+    documentation: Annotated[Documentation | None, Child("arm:Documentation")] = None
+    code: Annotated[ProgrammingCode | None, Child("arm:ProgrammingCode")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultDisplay(Element):
+    """A table, listing or figure of analysis results."""
+
+    oid: OID
+    name: Name
+    description: Description
+    document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
+    results: Annotated[tuple[AnalysisResult, ...], Child("arm:AnalysisResult")] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetaDataVersion(Element):
+    """All the definitions of a study's datasets; version 2.0 names its one standard in two attributes."""
 
     oid: OID
     name: Name
     description: Annotated[str | None, Attribute("Description")] = None
     define_version: Annotated[str, Attribute("def:DefineVersion")]
+    standard_name: Annotated[str | None, Attribute("def:StandardName")] = None
+    standard_version: Annotated[str | None, Attribute("def:StandardVersion")] = None
     comment_oid: CommentOID = None
     standards: Annotated[tuple[Standard, ...], Child("def:Standard", "def:Standards")] = ()
     annotated_crf: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef", "def:AnnotatedCRF")] = ()
@@ -291,10 +364,13 @@ class MetaDataVersion:
     method_defs: Annotated[tuple[MethodDef, ...], Child("MethodDef")] = ()
     comment_defs: Annotated[tuple[CommentDef, ...], Child("def:CommentDef")] = ()
     leaves: Annotated[tuple[Leaf, ...], Child("def:leaf")] = ()
+    result_displays: Annotated[
+        tuple[ResultDisplay, ...], Child("arm:ResultDisplay", "arm:AnalysisResultDisplays")
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GlobalVariables:
+class GlobalVariables(Element):
     """The study's names."""
 
     study_name: Annotated[str, Text("StudyName")]
@@ -303,7 +379,7 @@ class GlobalVariables:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
+class Study(Element):
     """The study that the datasets belong to."""
 
     oid: OID
@@ -312,9 +388,16 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Define:
-    """A whole define.xml: the ODM element with the study in it."""
+class Define(Element):
+    """A whole define.xml: the ODM element with the study in it.
 
+    ``prolog`` and ``epilog`` are the comments and processing instructions before and behind it; ``prefixes``
+    are those that it declares for namespaces, where they are not the usual ones.
+    """
+
+    prolog: tuple[Markup, ...] = PROLOG
+    epilog: tuple[Markup, ...] = ()
+    prefixes: tuple[tuple[str, str], ...] = ()
     odm_version: Annotated[str | None, Attribute("ODMVersion")] = "1.3.2"
     file_type: Annotated[str, Attribute("FileType")] = "Snapshot"
     file_oid: Annotated[str, Attribute("FileOID")]
@@ -323,7 +406,7 @@ class Define:
     originator: Annotated[str | None, Attribute("Originator")] = None
     source_system: Annotated[str | None, Attribute("SourceSystem")] = None
     source_system_version: Annotated[str | None, Attribute("SourceSystemVersion")] = None
-    context: Annotated[str, Attribute("def:Context")]
+    context: Annotated[str | None, Attribute("def:Context")] = None
     study: Annotated[Study, Child("Study")]
 
     @property

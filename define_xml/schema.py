@@ -15,6 +15,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 NAMESPACES = {
     "odm": "http://www.cdisc.org/ns/odm/v1.3",
     "def": "http://www.cdisc.org/ns/def/v2.1",
+    "arm": "http://www.cdisc.org/ns/arm/v1.0",
     "xlink": "http://www.w3.org/1999/xlink",
     "xml": "http://www.w3.org/XML/1998/namespace",
 }
@@ -82,21 +83,39 @@ class Child:
 Place = Attribute | Reference | Text | Translated | Child
 
 
+def child_name(place: Place) -> str | None:
+    """Return the qualified name of the child element that a field reads; nothing for an attribute.
+
+    Example:
+        >>> child_name(Text("CheckValue"))
+        '{http://www.cdisc.org/ns/odm/v1.3}CheckValue'
+    """
+    if isinstance(place, Attribute):
+        return None
+    name = (place.wrapper or place.element) if isinstance(place, Child) else place.element
+    return element_name(name) if name else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a model class: name, place, type of one value, and whether it repeats."""
+    """One field of a model class: name, place, type of one value, whether it repeats, and may be absent."""
 
     name: str
     place: Place
     type: type
     repeats: bool
+    optional: bool
 
 
 @cache
 def layout(kind: type) -> tuple[Field, ...]:
     """Return the fields of the model class `kind`, in the order of the schema."""
     hints = get_type_hints(kind, include_extras=True)
-    return tuple(_field(item.name, hints[item.name]) for item in fields(kind))
+    return tuple(
+        _field(item.name, hints[item.name])
+        for item in fields(kind)
+        if get_origin(hints[item.name]) is Annotated
+    )
 
 
 def _field(name: str, hint: Any) -> Field:
@@ -104,7 +123,7 @@ def _field(name: str, hint: Any) -> Field:
     value, place = get_args(hint)
     repeats = get_origin(value) is tuple
     inner = [part for part in get_args(value) or (value,) if part not in {NoneType, Ellipsis}]
-    return Field(name, place, inner[0], repeats)
+    return Field(name, place, inner[0], repeats, NoneType in get_args(value))
 
 
 def to_text(value: object) -> str:

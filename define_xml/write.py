@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,15 @@ from typing import Any
 from lxml import etree
 
 from trialbridge.define_xml.assets import asset
-from trialbridge.define_xml.model import Define
+from trialbridge.define_xml.elements import stands_for
+from trialbridge.define_xml.model import STYLESHEET, Define
+from trialbridge.define_xml.read import USUAL_PREFIXES
+from trialbridge.define_xml.rest import Rest, Spelling, append_markup, node_of
 from trialbridge.define_xml.schema import (
     NAMESPACES,
     Attribute,
     Child,
+    Field,
     Reference,
     Text,
     Translated,
@@ -24,15 +28,14 @@ from trialbridge.define_xml.schema import (
     layout,
     to_text,
 )
+from trialbridge.define_xml.version_2_0 import NAMESPACE_2_0, is_2_0, rename
 from trialbridge.errors import WriteError
 
-STYLESHEET = "define2-1.xsl"
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
-_PREFIXES = {None: NAMESPACES["odm"], "def": NAMESPACES["def"], "xlink": NAMESPACES["xlink"]}
 
 
 def write_define(define: Define, target: Path) -> None:
-    """Write `define` to `target`, with a reference to the stylesheet ``define2-1.xsl`` beside it.
+    """Write `define` to `target`, in its own version.
 
     Raises:
         WriteError: A text holds a character that XML does not have.
@@ -54,10 +57,28 @@ def to_xml(define: Define) -> bytes:
         >>> to_xml(define).decode().splitlines()[1]
         '<?xml-stylesheet type="text/xsl" href="define2-1.xsl"?>'
     """
-    root = etree.Element(element_name("ODM"), nsmap=_PREFIXES)  # type: ignore[arg-type]
-    _fill(root, define)
-    root.addprevious(etree.ProcessingInstruction("xml-stylesheet", f'type="text/xsl" href="{STYLESHEET}"'))
+    root = to_tree(define)
+    if is_2_0(uri for _, uri in define.prefixes):
+        for element in root.iter("{*}*"):
+            rename(element, NAMESPACES["def"], NAMESPACE_2_0)
+        etree.cleanup_namespaces(root, keep_ns_prefixes=[prefix for prefix, _ in define.prefixes if prefix])
+    for markup in define.prolog:
+        root.addprevious(node_of(markup))
+    for markup in reversed(define.epilog):
+        root.addnext(node_of(markup))
     return _DECLARATION + etree.tostring(root.getroottree(), encoding="UTF-8", pretty_print=True)
+
+
+def to_tree(define: Define) -> etree._Element:
+    """Return `define` as an ODM element, in names of version 2.1.
+
+    Raises:
+        WriteError: A text holds a character that XML does not have.
+    """
+    prefixes = {prefix or None: uri for prefix, uri in define.prefixes or USUAL_PREFIXES}
+    root = etree.Element(element_name("ODM"), nsmap=prefixes)  # type: ignore[arg-type]
+    _fill(root, define)
+    return root
 
 
 def copy_stylesheet(folder: Path) -> Path:
@@ -66,20 +87,58 @@ def copy_stylesheet(folder: Path) -> Path:
 
 
 def _fill(element: etree._Element, value: Any) -> None:
-    """Give `element` the attributes and children that the fields of `value` stand for."""
+    """Give `element` the attributes and children that the fields of `value` stand for, and the rest."""
+    rest: Rest = value.rest
+    spellings = {(spelling.field, spelling.number): spelling for spelling in rest.spellings}
     kind: type = type(value)
     for field in layout(kind):
-        for part in _parts(getattr(value, field.name)):
-            try:
+        _put_field(element, value, field, spellings)
+    for name, text in rest.attributes:
+        element.set(name, text)
+    if rest.order:
+        _reorder(element, rest.order)
+    for number, markup in rest.elements:
+        element.insert(number, append_markup(element, markup))
+
+
+def _put_field(
+    element: etree._Element, value: Any, field: Field, spellings: dict[tuple[str, int], Spelling]
+) -> None:
+    """Put each value of a field at its place, spelt as the file spelt it if it still means the same."""
+    parts = tuple(_parts(getattr(value, field.name)))
+    whole = spellings.get((field.name, 0))
+    if whole and isinstance(field.place, Child) and stands_for(whole.markup, field) == parts:
+        append_markup(element, whole.markup)
+        return
+    try:
+        for number, part in enumerate(parts):
+            spelling = spellings.get((field.name, number))
+            if spelling and stands_for(spelling.markup, field) == part:
+                _put_spelling(field, element, spelling)
+            else:
                 _put(field.place, element, part)
-            except ValueError as error:
-                name = getattr(value, "oid", type(value).__name__)
-                raise WriteError("define.xml", f"{name} {field.name}", str(error)) from error
+    except ValueError as error:
+        name = getattr(value, "oid", type(value).__name__)
+        raise WriteError("define.xml", f"{name} {field.name}", str(error)) from error
 
 
-def _parts(value: Any) -> Iterator[Any]:
-    """Yield each single value of a field; nothing where there is none."""
-    yield from value if isinstance(value, tuple) else () if value is None else (value,)
+def _put_spelling(field: Field, element: etree._Element, spelling: Spelling) -> None:
+    if isinstance(field.place, Attribute):
+        element.set(spelling.markup.name, spelling.markup.text)
+    else:
+        append_markup(element, spelling.markup)
+
+
+def _reorder(element: etree._Element, order: Sequence[int]) -> None:
+    """Put the children into the order that they had in the file, if there are as many as there were."""
+    children = list(element)
+    if len(children) == len(order):
+        element[:] = [children[number] for number in order]
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """Return each single value of a field; nothing where there is none."""
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 @singledispatch
