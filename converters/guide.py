@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from trialbridge.converters.contents import Contents
+from trialbridge.converters.feeds import HOW, Feed
 from trialbridge.converters.fhir_parts import code_of
 from trialbridge.converters.manifest import Manifest
 from trialbridge.model import Dataset
@@ -44,22 +45,24 @@ class Facts:
     Attributes:
         study: STUDYID.
         title: Title of the study; empty where nobody said it.
-        datasets: The datasets.
+        datasets: What is in the datasets.
+        design: The datasets of the trial's arms and visits.
         split: Dataset -> the names of its parts.
         manifest: The run that they came from; none for a folder of datasets alone.
         findings: What was found, as `findings.json` has it.
         explanations: Rule -> the sponsor's explanation.
-        rules: Where variables come from, as `rules.parquet` has it.
+        feeds: How each variable is filled; none for a folder of datasets alone.
     """
 
     study: str
     title: str
-    datasets: Sequence[Dataset]
+    datasets: Sequence[Contents]
+    design: Sequence[Dataset] = ()
     split: Mapping[str, Sequence[str]] = field(default_factory=dict)
     manifest: Manifest | None = None
     findings: Sequence[Mapping[str, Any]] = ()
     explanations: Mapping[str, str] = field(default_factory=dict)
-    rules: Sequence[Mapping[str, Any]] = ()
+    feeds: Sequence[Feed] = ()
 
 
 def read_findings(folder: Path) -> list[dict[str, Any]]:
@@ -94,7 +97,7 @@ def guide(facts: Facts) -> tuple[Section, ...]:
         Section(2, "4.1 What is unresolved, with its explanation", (_unresolved(facts),)),
         Section(1, "5. Traceability and mapping"),
         Section(2, "5.1 How the data came about", tuple(_origin(facts))),
-        Section(2, "5.2 Which element of FHIR feeds which variable", (_mapping(facts),)),
+        Section(2, "5.2 Which element of FHIR feeds which variable", tuple(_mapping(facts))),
         Section(1, "6. Privacy", (PRIVACY, TO_WRITE)),
     )
 
@@ -117,7 +120,7 @@ def _standards(facts: Facts) -> Grid:
 
 def _design(facts: Facts) -> Iterator[str | Grid]:
     for name, title in (("TA", "Arms"), ("TV", "Visits")):
-        dataset = next((one for one in facts.datasets if one.name == name), None)
+        dataset = next((one for one in facts.design if one.name == name), None)
         if dataset is not None and len(dataset.table):
             names = [
                 one
@@ -144,14 +147,9 @@ def _datasets(facts: Facts) -> Grid:
             if known
             else "CUSTOM"
         )
-        rows.append((dataset.name, dataset.label, group, f"{len(dataset.table):,}", _subjects(dataset)))
+        subjects = "" if dataset.subjects is None else f"{len(dataset.subjects):,}"
+        rows.append((dataset.name, dataset.label, group, f"{dataset.records:,}", subjects))
     return Grid(("Dataset", "Label", "Class", "Records", "Subjects"), tuple(rows))
-
-
-def _subjects(dataset: Dataset) -> str:
-    if "USUBJID" not in dataset.table.column_names:
-        return ""
-    return f"{pc.count_distinct(dataset.table['USUBJID']).as_py():,}"
 
 
 def _split(facts: Facts) -> Iterator[str]:
@@ -160,14 +158,11 @@ def _split(facts: Facts) -> Iterator[str]:
 
 
 def _qualifiers(facts: Facts) -> Grid:
-    rows = []
-    for dataset in facts.datasets:
-        if {"QNAM", "QLABEL"} <= set(dataset.table.column_names):
-            counts = dataset.table.group_by(["QNAM", "QLABEL"]).aggregate([([], "count_all")]).to_pylist()
-            rows += [
-                (dataset.name, str(row["QNAM"]), str(row["QLABEL"]), f"{row['count_all']:,}")
-                for row in counts
-            ]
+    rows = [
+        (dataset.name, name, label, f"{count:,}")
+        for dataset in facts.datasets
+        for (name, label), count in dataset.combinations.get(("QNAM", "QLABEL"), {}).items()
+    ]
     return Grid(("Dataset", "QNAM", "QLABEL", "Records"), tuple(sorted(rows)))
 
 
@@ -198,11 +193,17 @@ def _origin(facts: Facts) -> Iterator[str | Grid]:
     yield Grid(("Input", "SHA-256"), tuple((one.name, one.sha256) for one in facts.manifest.inputs))
 
 
-def _mapping(facts: Facts) -> Grid:
+def _mapping(facts: Facts) -> Iterator[str | Grid]:
+    """Yield which variables of each dataset came about in which way, and where the whole mapping stands."""
+    if not facts.feeds:
+        return
+    yield (
+        "The annotated mapping, mapping.html and mapping.xlsx, says for each variable which element of which "
+        "FHIR resource feeds it, by what rule and in how many records, with the codes and units of the study."
+    )
     found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
-    for row in facts.rules:
-        places = ", ".join(row["paths"] or ()) if row["how"] == "read" else f"{row['how']}: {row['reason']}"
-        start = f"{row['resource_type']}: " if row["how"] == "read" else ""
-        found[row["domain"], row["variable"]][f"{start}{places}"] = None
-    rows = ((domain, name, "; ".join(places)) for (domain, name), places in sorted(found.items()))
-    return Grid(("Dataset", "Variable", "Elements, or how it came about"), tuple(rows))
+    for feed in facts.feeds:
+        what = f"{HOW[feed.how]} from {feed.resource}" if feed.resource else HOW[feed.how]
+        found[feed.dataset, what][feed.variable] = None
+    rows = ((name, what, ", ".join(variables)) for (name, what), variables in found.items())
+    yield Grid(("Dataset", "How", "Variables"), tuple(rows))

@@ -123,14 +123,25 @@ def moment(datasets: Sequence[Dataset], cut: str = "", named: str = "") -> datet
 
 
 def _latest(datasets: Sequence[Dataset]) -> str:
+    names = ((one, variable.name) for one in datasets for variable in one.variables)
+    dates = (dataset.table[name] for dataset, name in names if name.endswith("DTC"))
+    return latest_date(dates) or "1970-01-01"
+
+
+def latest_date(columns: Iterable[pa.ChunkedArray | pa.Array]) -> str:
+    """Return the latest complete date in columns that is not in the future; empty for none.
+
+    Example:
+        >>> latest_date([pa.array(["2014-01-02T10:30", "2014-01", None]), pa.array(["9999-12-31"])])
+        '2014-01-02'
+    """
     today = datetime.now(UTC).date().isoformat()
     found = []
-    for dataset in datasets:
-        for name in (variable.name for variable in dataset.variables if variable.name.endswith("DTC")):
-            dates = pc.utf8_slice_codeunits(dataset.table[name], 0, len(today))
-            whole = dates.filter(pc.fill_null(pc.match_substring_regex(dates, _DATE), False))  # noqa: FBT003 -- an Arrow scalar
-            found.append(pc.max(whole.filter(pc.less_equal(whole, today))).as_py())
-    return max(filter(None, found), default="1970-01-01")
+    for column in columns:
+        dates = pc.utf8_slice_codeunits(column, 0, len(today))
+        whole = dates.filter(pc.fill_null(pc.match_substring_regex(dates, _DATE), False))  # noqa: FBT003 -- an Arrow scalar
+        found.append(pc.max(whole.filter(pc.less_equal(whole, today))).as_py())
+    return max(filter(None, found), default="")
 
 
 def check_ledger(conversion: Conversion) -> dict[str, int]:
@@ -279,6 +290,7 @@ def _undescribed(conversion: Conversion, created: datetime, folder: Path) -> Seq
 def _write_accounts(conversion: Conversion, folder: Path) -> None:
     _parquet(folder / "ledger.parquet", [conversion.resources], conversion.resources.schema)
     _parquet(folder / "elements.parquet", [conversion.elements], conversion.elements.schema)
+    _parquet(folder / "unmapped.parquet", [conversion.unmapped], conversion.unmapped.schema)
     schema = provenance_schema(conversion.provenance)
     both = [cells(code, table, schema) for code, table in conversion.provenance.items() if len(table)]
     _parquet(folder / "provenance.parquet", [records for records, _ in both], schema)

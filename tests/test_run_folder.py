@@ -63,6 +63,7 @@ def test_a_run_has_its_data_and_its_proof(conversion: Conversion, tmp_path: Path
             "inputs.json",
             "ledger.parquet",
             "elements.parquet",
+            "unmapped.parquet",
             "provenance.parquet",
             "rules.parquet",
             "findings.json",

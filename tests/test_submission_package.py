@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from trialbridge.cli import main
-from trialbridge.converters.package import HASHES, Packaging, package, verify
+from trialbridge.converters.package import HASHES, Packaging, package
 from trialbridge.converters.read_xpt import read_xpt
+from trialbridge.converters.verify_package import verify
 from trialbridge.errors import ConfigurationError, ReadError
 
 SMALL = Path(__file__).parent / "run_folder" / "small_study.ndjson"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,9 @@ def package(
     explanations: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Rule = explanation, for the guide.")
     ] = None,
+    dataset_json: Annotated[
+        bool, typer.Option("--dataset-json", help="Take the Dataset-JSON of the run along.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Put datasets, their description and a draft of the guide where a regulator looks for them."""
@@ -29,7 +33,7 @@ def package(
     from trialbridge.converters.package import package as write_package
     from trialbridge.converters.report import to_json
 
-    files = write_package(Packaging(folder, out, study, limit, explanations))
+    files = write_package(Packaging(folder, out, study, limit, explanations, dataset_json), _name_documents)
     names = [path.relative_to(out).as_posix() for path in files]
     if json:
         print_json(to_json({"files": names}))
@@ -38,13 +42,25 @@ def package(
             console().print(name, highlight=False, soft_wrap=True)
 
 
+def _name_documents(folder: Path, crf: Mapping[str, str], supplements: Mapping[str, str]) -> None:
+    """Name the documents of a package in its define.xml, and write its page again."""
+    from trialbridge.define_xml.documents import with_documents
+    from trialbridge.define_xml.html import write_define_html
+    from trialbridge.define_xml.read import read_define
+    from trialbridge.define_xml.write import write_define
+
+    define = with_documents(read_define(folder / "define.xml"), crf, supplements)
+    write_define(define, folder / "define.xml")
+    write_define_html(define, folder / "define.html")
+
+
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="M5_ROOT", help="What trialbridge package wrote.")],
     json: Json = False,
 ) -> None:
     """Hash every file of a package again, read every dataset, and check its define.xml."""
-    from trialbridge.converters.package import verify as verify_package
     from trialbridge.converters.report import CLEAN, FINDINGS, findings_table, to_json
+    from trialbridge.converters.verify_package import verify as verify_package
     from trialbridge.define_xml.check import check_define
 
     found = verify_package(folder)
