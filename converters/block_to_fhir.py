@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import repeat
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.arms import without_arm
 from trialbridge.columns import TEXT, by_value, remembering
 from trialbridge.converters.assemble import Written
 from trialbridge.converters.component_panels import joined_panels
@@ -27,6 +28,12 @@ from trialbridge.registry import SUBJECTS
 from trialbridge.vocabulary import USUBJID, Vocabulary
 
 ENCODER = msgspec.json.Encoder()
+
+FOLLOWS: Mapping[str, Callable[[Mapping[str, pa.Array]], Mapping[str, pa.Array]]] = {
+    "DM": without_arm,
+    "LB": lambda table: {"LBLOINC": loinc_column(table)},
+}
+"""Domain -> what is written of its records that they do not hold as they are, and is not read back."""
 
 
 class Line(NamedTuple):
@@ -102,7 +109,7 @@ def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> 
             version,
             ids=one.ids,
             numeric=one.numeric,
-            beside={"LBLOINC": loinc_column(one.table)} if code_of(one.dataset) == "LB" else None,
+            beside=_beside(one),
         )
         counts.append(Counts(one.dataset, made.carried, made.dated, made.lost))
         subjects |= dict.fromkeys(pc.unique(one.table["USUBJID"]).drop_null().to_pylist())
@@ -114,6 +121,12 @@ def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> 
             found["Patient", patient_id(name)] = bare_patient(name)
     lines = list(found.values())
     return Made(lines, counts, gate_of(version).check(((line.kind, line.text) for line in lines), set()))
+
+
+def _beside(records: Slice) -> Mapping[str, pa.Array]:
+    """Return what follows from records and is written in the place of what they hold."""
+    follows = FOLLOWS.get(code_of(records.dataset))
+    return follows(records.table) if follows else {}
 
 
 @lru_cache(maxsize=256)

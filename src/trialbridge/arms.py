@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from trialbridge.codecs import Text
 from trialbridge.columns import by_value, by_values, joined, split
@@ -15,6 +17,14 @@ from trialbridge.vocabulary import Vocabulary
 
 CODES = "urn:trialbridge:sdtm:armcd"
 """System of the codes of arms."""
+
+NO_ARM: Mapping[str, str] = {
+    "SCRNFAIL": "SCREEN FAILURE",
+    "NOTASSGN": "NOT ASSIGNED",
+    "NOTTRT": "ASSIGNED, NOT TREATED",
+    "UNPLAN": "UNPLANNED TREATMENT",
+}
+"""What stands for an arm in ARMCD before SDTMIG 3.4 -> ARMNRS, which says it since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +120,24 @@ class ArmPart:
         links = dict(self.links)
         named = by_value(column, lambda name: links.get(name, name))
         return {self.path: Text().to_fhir(named, vocabulary)}
+
+
+def without_arm(table: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """Return what is written of subjects for whom ARMCD says that they have no arm: why, and that code.
+
+    A code of an arm is not written with the subject: it follows from the list of arms.
+
+    Example:
+        >>> made = without_arm({"ARMCD": pa.array(["Scrnfail", "PBO"])})
+        >>> made["ARMNRS"].to_pylist(), made["ARMCD"].to_pylist()
+        (['SCREEN FAILURE', None], ['Scrnfail', None])
+    """
+    found = {
+        name: by_value(table[name], lambda code: code if code.upper() in NO_ARM else None)
+        for name in ("ARMCD", "ACTARMCD")
+        if name in table
+    }
+    if "ARMCD" not in found:
+        return found
+    reasons = by_value(found["ARMCD"], lambda code: NO_ARM[code.upper()])
+    return {**found, "ARMNRS": pc.coalesce(table.get("ARMNRS", reasons), reasons)}

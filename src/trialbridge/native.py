@@ -247,12 +247,13 @@ def _encounter(domain: Domain) -> Rules:
 def _subject(domain: Domain) -> Rules:
     if domain.code != "DM":
         return {}
+    state = f"extension[url={PROGRESS}].extension[url=subjectState].valueCodeableConcept"
     race, ethnicity = (f"patient->extension[url={US_CORE}/us-core-{name}]" for name in ("race", "ethnicity"))
     return {
         **{
-            f"{of}{part}": ArmPart(f"{of_whom}Arm", GROUPS, part)
+            f"{of}{part}": OneOf(ArmPart(f"{of_whom}Arm", GROUPS, part), At(f"{state}.{place}"))
             for of, of_whom in (("", "assigned"), ("ACT", "actual"))
-            for part in ("ARM", "ARMCD")
+            for part, place in (("ARM", "text"), ("ARMCD", f"coding[system={own('armcd')}].code"))
         },
         "RFPENDTC": At(f"extension[url={PROGRESS}].extension[url=endDate].valueDateTime", DateTime()),
         "DTHFL": OneOf(Read(Given("patient->deceasedDateTime", Const("Y")))),
@@ -335,11 +336,14 @@ def with_arms(domain: Domain, arms: Mapping[str, str]) -> Domain:
     """
     ends = {path.rpartition(".")[0]: value for path, value in arms.items() if path.endswith(".linkId")}
     links = tuple((arms[f"{arm}.name"], link) for arm, link in ends.items())
-    rules = {
-        name: replace(rule, links=links) if isinstance(rule, ArmPart) else rule
-        for name, rule in domain.rules.items()
-    }
+    rules = {name: _linked(rule, links) for name, rule in domain.rules.items()}
     return replace(domain, rules=rules, fixed={**domain.fixed, **arms})
+
+
+def _linked(rule: Rule, links: tuple[tuple[str, str], ...]) -> Rule:
+    """Return a rule that knows by what `linkId` an arm is named, where it is one for arms."""
+    some = [replace(one, links=links) if isinstance(one, ArmPart) else one for one in alternatives(rule)]
+    return OneOf(*some) if isinstance(rule, OneOf) else rule
 
 
 def _writing(rule: Rule) -> Rule:

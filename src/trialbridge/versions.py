@@ -15,6 +15,8 @@ from trialbridge.elements import Element, Version, elements, resource_types
 _REACTION = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/"
 _ELEMENT = "http://hl7.org/fhir/5.0/StructureDefinition/extension-AdverseEvent."
 _PROGRESS = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ResearchSubject.progress"
+_STATE = f"extension[url={_PROGRESS}].extension[url=subjectState].valueCodeableConcept"
+_ARMCD = "urn:trialbridge:sdtm:armcd"
 
 R5: Mapping[str, Mapping[str, str | None]] = {
     "AdverseEvent": {
@@ -78,7 +80,9 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "actualArm": "actualComparisonGroup",
         "consent": "consent[]",
         "status": "progress[].subjectState.coding[].code",
-        f"extension[url={_PROGRESS}].extension[url=subjectState].valueCodeableConcept": None,
+        _STATE: None,
+        f"{_STATE}.text": "progress[].subjectState.text",
+        f"{_STATE}.coding[system={_ARMCD}]": f"progress[].subjectState.coding[system={_ARMCD}]",
         f"extension[url={_PROGRESS}].extension[url=milestone].valueCodeableConcept": "progress[].milestone",
         f"extension[url={_PROGRESS}].extension[url=reason].valueCodeableConcept": "progress[].reason",
         f"extension[url={_PROGRESS}].extension[url=startDate].valueDateTime": "progress[].startDate",

@@ -128,6 +128,29 @@ def test_what_happened_is_a_fact() -> None:
         assert not NEGATED[own["resourceType"]](own)
 
 
+@pytest.mark.parametrize("release", ["R4", "R5"])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"ARMCD": "Scrnfail", "ARM": "Screen Failure", "ACTARMCD": "Scrnfail", "ACTARM": "Screen Failure"},
+        {"ARMCD": None, "ARM": None, "ACTARMCD": None, "ACTARM": None, "ARMNRS": "SCREEN FAILURE"},
+    ],
+)
+def test_a_screen_failure_is_not_on_study(
+    cells: dict[str, str | None], release: Version, tmp_path: Path
+) -> None:
+    names = {"STUDYID": "S1", "DOMAIN": "DM", "USUBJID": "S1-1", "SUBJID": "1", **cells}
+    columns = {name: pa.array([cell], pa.string()) for name, cell in names.items()}
+    dataset = Dataset("DM", "", tuple(Variable(name, name) for name in names), pa.table(columns))
+    lines = [json.loads(line.text) for block in DatasetsToFhir([dataset], release) for line in block]
+    (subject,) = [_without_ours(one) for one in lines if one["resourceType"] == "ResearchSubject"]
+    said = [coding["code"] for one in subject.get("progress", ()) for coding in one["subjectState"]["coding"]]
+    assert (said or [subject["status"]])[0] == "ineligible"
+    assert "on-study" not in json.dumps(subject)
+    assert "Group" not in json.dumps(subject)  # a comparison group of R5 would be an arm that was given
+    assert roundtrip([dataset], tmp_path, release).exit_code == 0
+
+
 def test_every_class_is_asked() -> None:
     classes = {ig_datasets()[code].observation_class for code, _, _ in _cases() if code in ig_datasets()}
     assert {"FINDINGS", "INTERVENTIONS", "EVENTS"} <= classes
