@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 from trialbridge.arms import ArmPart
 from trialbridge.codecs import Codes, DateTime, Flag, Lookup, Term
@@ -248,12 +249,16 @@ def _subject(domain: Domain) -> Rules:
     if domain.code != "DM":
         return {}
     state = f"extension[url={PROGRESS}].extension[url=subjectState].valueCodeableConcept"
+    no_arm: Mapping[Literal["ARM", "ARMCD"], str] = {
+        "ARM": "text",
+        "ARMCD": f"coding[system={own('armcd')}].code",
+    }
     race, ethnicity = (f"patient->extension[url={US_CORE}/us-core-{name}]" for name in ("race", "ethnicity"))
     return {
         **{
             f"{of}{part}": OneOf(ArmPart(f"{of_whom}Arm", GROUPS, part), At(f"{state}.{place}"))
             for of, of_whom in (("", "assigned"), ("ACT", "actual"))
-            for part, place in (("ARM", "text"), ("ARMCD", f"coding[system={own('armcd')}].code"))
+            for part, place in no_arm.items()
         },
         "RFPENDTC": At(f"extension[url={PROGRESS}].extension[url=endDate].valueDateTime", DateTime()),
         "DTHFL": OneOf(Read(Given("patient->deceasedDateTime", Const("Y")))),
