@@ -24,7 +24,7 @@ from trialbridge.findings import Finding, Severity
 from trialbridge.mapping import Domain, Records
 from trialbridge.paths import parse
 from trialbridge.quantities import Measured, Printed, Unit, printed, units_of
-from trialbridge.rules import Given, OneOf, Read, Rule
+from trialbridge.rules import Rule, parts_of
 from trialbridge.tested import tests_of
 from trialbridge.versions import VERSIONS, localised
 from trialbridge.vocabulary import SNOMED, UCUM, Vocabulary
@@ -108,20 +108,9 @@ def _matches(column: pa.Array, pattern: str) -> np.ndarray:
 
 def _read_as(rule: Rule, kind: type[Codec]) -> Iterator[str]:
     """Return the paths that a rule reads with one kind of codec."""
-    for part in _parts(rule):
+    for part in parts_of(rule):
         if (isinstance(part, Measured) and kind is Number) or isinstance(getattr(part, "codec", None), kind):
             yield part.paths[-1]
-
-
-def _parts(rule: Rule) -> Iterator[Rule]:
-    """Return a rule's alternatives, and what stands in a rule that only reads."""
-    if isinstance(rule, OneOf):
-        for alternative in rule.rules:
-            yield from _parts(alternative)
-    elif isinstance(rule, Read | Given):
-        yield from _parts(rule.rule)
-    else:
-        yield rule
 
 
 def _two_of_a_choice(
@@ -250,7 +239,7 @@ def _units_as_read(
 ) -> Found:
     """Find units that were understood, though not as they were written."""
     for name, rule in domain.all_rules():
-        for part in _parts(rule):
+        for part in parts_of(rule):
             said = _readings(part, leaves)
             for text in () if said is None else pc.unique(said.drop_null()).to_pylist():
                 finding = Finding(Severity.NOTICE, "unit-respelled", text, variable=name, path=part.paths[0])

@@ -18,7 +18,7 @@ from trialbridge.errors import TermError
 from trialbridge.mapping import Domain
 from trialbridge.quantities import Unit
 from trialbridge.questions import ItemCode
-from trialbridge.rules import Given, Leaves, OneOf, Read, Rule
+from trialbridge.rules import Leaves, Rule, parts_of
 from trialbridge.standards import codelist, domain_variables
 from trialbridge.tested import Tested
 
@@ -140,22 +140,11 @@ def _codelists(domain: str, name: str) -> tuple[str, ...]:
 
 def _keeping(rule: Rule) -> Iterator[Rule]:
     """Return the parts of a rule that keep a text which no table knows."""
-    return (part for part in _parts(rule) if isinstance(part, Unit) or getattr(part, "verbatim", False))
+    return (part for part in parts_of(rule) if isinstance(part, Unit) or getattr(part, "verbatim", False))
 
 
 def _units(rule: Rule) -> Iterator[Unit]:
-    return (part for part in _parts(rule) if isinstance(part, Unit))
-
-
-def _parts(rule: Rule) -> Iterator[Rule]:
-    """Return the rules that a rule is built of and that read something."""
-    if isinstance(rule, OneOf):
-        for alternative in rule.rules:
-            yield from _parts(alternative)
-    elif isinstance(rule, Read | Given):
-        yield from _parts(rule.rule)
-    else:
-        yield rule
+    return (part for part in parts_of(rule) if isinstance(part, Unit))
 
 
 def source_words(
@@ -171,7 +160,7 @@ def source_words(
         chosen: The rows that are asked for; all without it.
     """
     rows = pa.array(range(leaves.rows), pa.int64()) if chosen is None else chosen
-    several = next((part for part in _parts(rule) if isinstance(part, Several)), None)
+    several = next((part for part in parts_of(rule) if isinstance(part, Several)), None)
     columns = [_words(leaves, paths, rows) for paths in _paths(rule)]
     if several is not None:
         unknown = several.unknown(leaves)
@@ -181,7 +170,7 @@ def source_words(
 
 def _paths(rule: Rule) -> tuple[list[str], list[str], list[str]]:
     """Return the paths of systems, of codes and of texts that a rule reads."""
-    parts = [part for part in _parts(rule) if not (isinstance(part, Tested) and part.field != "testcd")]
+    parts = [part for part in parts_of(rule) if not (isinstance(part, Tested) and part.field != "testcd")]
     if len(parts) == 1 and isinstance(parts[0], ItemCode):
         return [parts[0].canonical], [parts[0].link], []
     paths = [

@@ -8,7 +8,7 @@ and it must say why.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -249,3 +249,19 @@ class Given(Conditional):
         """Return where the element is there, or is not."""
         there = leaves(self.path)
         return there.is_valid() if self.present else there.is_null()
+
+
+def parts_of(rule: Rule) -> Iterator[Rule]:
+    """Yield the rules that a rule is built of and that read something: alternatives, what is conditional.
+
+    Example:
+        >>> [part.paths for part in parts_of(OneOf(Read(At("a")), Given("c", At("b"))))]
+        [('a',), ('b',)]
+    """
+    if isinstance(rule, OneOf):
+        for alternative in rule.rules:
+            yield from parts_of(alternative)
+    elif isinstance(rule, Read | Conditional):
+        yield from parts_of(rule.rule)
+    else:
+        yield rule
