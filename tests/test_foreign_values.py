@@ -19,7 +19,7 @@ from trialbridge.findings import Severity
 from trialbridge.mapping import Domain, to_records
 from trialbridge.registry import all_declarations
 from trialbridge.routing import place
-from trialbridge.standards import CT_VERSIONS, Codelist, codelist, codelists, ig_variables
+from trialbridge.standards import CT_VERSIONS, Codelist, codelist, codelists, domain_variables
 from trialbridge.study import study_of
 from trialbridge.vocabulary import Vocabulary
 
@@ -216,7 +216,7 @@ def fuzzed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def closed(domain: str, variable: str, ct: str) -> list[Codelist]:
     """Return the codelists of a variable, if none of them may be extended."""
     found = []
-    for code in next(one.codelists for one in ig_variables(domain) if one.name == variable):
+    for code in next(one.codelists for one in domain_variables(domain) if one.name == variable):
         try:
             found.append(codelist(code, ct))
         except TermError:
