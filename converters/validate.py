@@ -225,7 +225,7 @@ def _standards(define: DefineFile | None, ts: Frame | None, wanted: Wanted) -> S
     if not ig and not of_define[0]:
         ig, ig_by = IG_VERSIONS[-1], _ASSUMED
     said = f"{_said('SDTMIG', ig, ig_by)}, {_said('terminology', ct, ct_by)}"
-    return Standards(ig, ct, said)
+    return Standards(ig, ct, said, named=ig_by != _ASSUMED)
 
 
 def _said(what: str, version: str, by: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from trialbridge.commands.outcome import Done, Json, console, print_json, progress_bars
+from trialbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from trialbridge.converters.validation_summary import ValidationSummary
@@ -56,6 +57,10 @@ def validate(
     since: Annotated[
         Path | None, typer.Option(metavar="RUN.json", help="The --report of an earlier run: what is new?")
     ] = None,
+    fix: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT", help="Write a repaired copy and a log of every change; never in place."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check datasets and define.xml: what is wrong, why, and how to repair it."""
@@ -66,6 +71,8 @@ def validate(
     from trialbridge.converters.validation_since import read_since
     from trialbridge.converters.validation_summary import summarise_validation, to_json
 
+    if fix is not None and only is not None:
+        raise ConfigurationError("--fix", "repairs all that is there: leave --only out")
     check_report_names(report or [])
     earlier = read_since(since) if since else None
     file = _dispositions_file(dispositions, sources, adding=add_dispositions)
@@ -79,6 +86,8 @@ def validate(
         print_json(to_json(summary))
     else:
         show_validation(summary, console())
+    if fix is not None:
+        _repair(package, sources, fix, quiet=json)
     if add_dispositions and file is not None:
         _add_dispositions(file, summary)
     raise Done(summary.exit_code)
@@ -108,6 +117,14 @@ def _add_dispositions(file: Path, summary: ValidationSummary) -> None:
 
     added = add_dispositions(file, summary)
     typer.echo(f"{file}: {added} blocks added", err=True)
+
+
+def _repair(package: Package, sources: list[Path], target: Path, *, quiet: bool) -> None:
+    from trialbridge.converters.repair import repair_package, show_repairs
+
+    log = repair_package(package, sources, target)
+    if not quiet:
+        show_repairs(log, target, console())
 
 
 def _under_rules(package: Package, part: str, core_rules: Path | None) -> Validation:

@@ -26,11 +26,13 @@ class Standards:
         ig: Version of SDTMIG, such as ``3.4``; empty where nothing says.
         ct: Release of controlled terminology, by its date; empty where nothing says.
         said_by: Where the versions stand, for the report.
+        named: Something names the version of SDTMIG; else the newest is taken.
     """
 
     ig: str = ""
     ct: str = ""
     said_by: str = ""
+    named: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)
