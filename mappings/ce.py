@@ -136,7 +136,7 @@ CE_EVENT = Domain(
         # Record qualifiers
         "CEBODSYS": CODED_EVENT["CEBODSYS"],
         "CESEV": severity("severity"),
-        "CEOUT": Coded("outcome", "OUT", "ae_outcome", verbatim=True),
+        "CEOUT": Coded("outcome", "OUT", "ae_outcome"),
         # Timing
         "CEDTC": At("recordedDate", DateTime()),
         "CESTDTC": At("date", DateTime()),
