@@ -11,6 +11,9 @@ UNPRINTABLE = "[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f\\x{FFFE}\\x{FFFF}]"
 
 CONTROL_CHARACTER = "a control character, which no file may hold; a blank stands in its place"
 
+TEXT_WIDTH = 110
+"""Characters of a line where no terminal says how many."""
+
 _SUSPECT = np.zeros(256, bool)
 _SUSPECT[[*range(9), 11, 12, *range(14, 32), 127, 0xEF]] = True
 

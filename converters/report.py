@@ -19,13 +19,13 @@ from rich.table import Table
 from rich.text import Text
 
 from trialbridge.conversion import Conversion
+from trialbridge.converters.printable import TEXT_WIDTH
 from trialbridge.converters.tests_in_use import by_basis
 from trialbridge.converters.worklist import grouped
 from trialbridge.findings import Finding, Severity
 from trialbridge.vocabulary import BASES
 
 CLEAN, FINDINGS, UNMAPPED = 0, 1, 2
-TEXT_WIDTH = 110
 _TOP_FINDINGS = 12
 _TOP_REASONS = 6
 _LONGEST_SETTING = 160

@@ -67,7 +67,7 @@ def console() -> Console:
     """Return the console; where nobody looks at it, lines are as long as in summary.txt."""
     from rich.console import Console
 
-    from trialbridge.converters.report import TEXT_WIDTH
+    from trialbridge.converters.printable import TEXT_WIDTH
 
     return Console(width=None if sys.stdout.isatty() else TEXT_WIDTH)
 
