@@ -74,7 +74,7 @@ def comments(tables: Mapping[str, pa.Table], plan: Plan) -> tuple[dict[str, pa.T
                     found[code], some = _of_declaration(found[code], number, domain, plan)
                     rows += some
     if rows:
-        found["CO"], findings = _table(rows, found["DM"])
+        found["CO"], findings = _table(rows, found["DM"], plan)
         return found, findings
     return found, []
 
@@ -151,7 +151,7 @@ def _row(table: pa.Table, domain: Domain, place: int, note: Note) -> Row:
     }
 
 
-def _table(rows: Sequence[Row], subjects: pa.Table) -> Derived:
+def _table(rows: Sequence[Row], subjects: pa.Table, plan: Plan) -> Derived:
     """Return CO, in its order and with COSEQ and CODY; a long comment goes on in COVAL1 and so forth."""
     columns = {
         name: pa.array([row[name] for row in rows], pa.int64() if name == "_row" else pa.string())
@@ -163,4 +163,4 @@ def _table(rows: Sequence[Row], subjects: pa.Table) -> Derived:
     columns |= {f"COVAL{number or ''}": part for number, part in enumerate(parts)}
     table = pa.table(columns)
     table = table.take(pa.array(total_order(table, keys("CO"))))
-    return derive(table, Context("CO", subjects))
+    return derive(plan.earlier.told("CO", table), Context("CO", subjects))

@@ -16,6 +16,8 @@ from trialbridge.timing import Column, Mask, Numbers
 
 POINTERS = ("_id", "_item", "_hash")
 """Where a record came from: the last word on the order. A file's name, a line or an offset has no say."""
+EARLIER, LAST = "_earlier_seq", "_last_seq"
+"""The number that a record had in an earlier cut, and the highest that its subject had in it."""
 JOINED = "_join_"
 """How the columns begin that name the other resources a record drew on: they tell equal resources apart."""
 
@@ -77,7 +79,8 @@ def derive_sequence(table: pa.Table, context: Context) -> Derived:
     """Return the table with --SEQ: 1, 2, 3 within each subject, in the order of the table.
 
     Numbers that are given stay for a subject whose records all have one, and no two the same; else the
-    subject is numbered anew, with a finding.
+    subject is numbered anew, with a finding. Where an earlier cut is told, its records keep the numbers that
+    they had, and new ones go on behind the last.
     """
     if "USUBJID" not in table.column_names or context.domain == "DM":
         return table, []
@@ -85,9 +88,20 @@ def derive_sequence(table: pa.Table, context: Context) -> Derived:
     subjects, _ = encode(table["USUBJID"])
     given = numbers(table, name)
     kept, renumbered = _given(subjects, given.to_numpy(zero_copy_only=False))
-    sequence = np.where(kept, given.to_numpy(zero_copy_only=False), _count(subjects))
-    table = with_column(table, name, pa.array(sequence, pa.float64()))
+    sequence = np.where(kept, given.to_numpy(zero_copy_only=False), _numbered(table, subjects))
+    told = [one for one in (EARLIER, LAST) if one in table.column_names]
+    table = with_column(table.drop_columns(told), name, pa.array(sequence, pa.float64()))
     return table, _renumbered(table, renumbered, context)
+
+
+def _numbered(table: pa.Table, subjects: Numbers) -> np.ndarray:
+    """Return the numbers of the earlier cut, and behind its last ones those of new records."""
+    if EARLIER not in table.column_names:
+        return _count(subjects)
+    earlier: np.ndarray = numbers(table, EARLIER).to_numpy(zero_copy_only=False).copy()
+    new = np.flatnonzero(np.isnan(earlier))
+    earlier[new] = numbers(table, LAST).to_numpy(zero_copy_only=False)[new] + _count(subjects[new])
+    return earlier
 
 
 def _count(subjects: Numbers) -> Numbers:

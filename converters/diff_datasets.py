@@ -115,15 +115,14 @@ def _of_dataset(name: str, old: Columns, new: Columns) -> Iterator[RowChange]:
         one: pa.concat_arrays([old.get(one, blank(rows[0])), new.get(one, blank(rows[1]))])
         for one in compared
     }
-    contents = _numbers([whole[one] for one in compared], sum(rows))
+    contents = tuple_numbers([whole[one] for one in compared], sum(rows))
     left, right = _unmatched(contents[: rows[0]], contents[rows[0] :])
     named = natural_keys(name, compared)
     rest = np.concatenate([left, rows[0] + right])
     some = {one: column.take(pa.array(rest)) for one, column in whole.items()}
-    told = _numbers([some[one] for one in named], len(rest))
-    pairs = _pairs(told[: len(left)], told[len(left) :])
+    told = tuple_numbers([some[one] for one in named], len(rest))
     texts = _joined([some[one] for one in named]).to_pylist() or [""] * len(rest)
-    for first, second in pairs:
+    for first, second in pairs(told[: len(left)], told[len(left) :]):
         yield RowChange(
             name,
             "changed" if first >= 0 and second >= 0 else "deleted" if second < 0 else "new",
@@ -139,7 +138,7 @@ def _differing(columns: Columns, first: int, second: int) -> dict[str, tuple[str
     return {name: (before, after) for name, before, after in pairs if before != after}
 
 
-def _numbers(columns: Sequence[pa.Array], rows: int) -> np.ndarray:
+def tuple_numbers(columns: Sequence[pa.Array], rows: int) -> np.ndarray:
     """Return the number of each row's combination of values."""
     found = np.zeros(rows, np.int64)
     for column in columns:
@@ -170,7 +169,7 @@ def _unmatched(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return np.flatnonzero(~np.isin(left, right)), np.flatnonzero(~np.isin(right, left))
 
 
-def _pairs(old: np.ndarray, new: np.ndarray) -> list[tuple[int, int]]:
+def pairs(old: np.ndarray, new: np.ndarray) -> list[tuple[int, int]]:
     """Return which row of one side is which of the other, -1 for none, the old ones first."""
     most = max(len(old), len(new), 1)
     _, whole = np.unique(np.concatenate([old, new]), return_inverse=True)

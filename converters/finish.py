@@ -21,6 +21,7 @@ from trialbridge.converters.derive import derive
 from trialbridge.converters.derive_result import collected_units, plain_numbers
 from trialbridge.converters.derive_sequence import total_order
 from trialbridge.converters.derive_subject import derive_reference_dates
+from trialbridge.converters.earlier_numbers import NO_EARLIER, EarlierNumbers
 from trialbridge.converters.identity import Identities, keys_of
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.printable import CONTROL_CHARACTER, printable, unprintable
@@ -53,6 +54,7 @@ class Plan:
         identities: Who is who in it.
         subjects: The subjects.
         rowsets: Declaration, its records, and the subject's number of each.
+        earlier: The numbers that records keep from an earlier cut.
     """
 
     study: Study
@@ -60,6 +62,7 @@ class Plan:
     identities: Identities
     subjects: Subjects
     rowsets: Sequence[tuple[Domain, Rowset, np.ndarray]]
+    earlier: EarlierNumbers = NO_EARLIER
 
 
 @dataclass
@@ -215,6 +218,7 @@ def derive_block(
     study: Study,
     units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]],
     exposed: bool,  # noqa: FBT001 -- a fact of the study
+    earlier: EarlierNumbers = NO_EARLIER,
 ) -> None:
     """Add to the tables of a block what no source holds; they are in their total order then.
 
@@ -223,6 +227,7 @@ def derive_block(
         study: The study's settings.
         units: Domain -> test -> the units in which it was collected over the whole study.
         exposed: Whether the study has any exposure at all.
+        earlier: The numbers that records keep.
     """
     subjects = _with_reference_dates(block.tables)
     block.tables["DM"] = derive_arms(subjects, study, block, exposed=exposed)
@@ -237,7 +242,7 @@ def derive_block(
         table = typed(code, block.tables[code], block.findings)
         with remembering():  # apart, so that nothing is kept of the table as it was before
             order = total_order(table, keys(code))
-        table = table.take(pa.array(order))
+        table = earlier.told(code, table.take(pa.array(order)))
         collected = units.get(code, {})
         context = Context(
             code,

@@ -12,6 +12,7 @@ import pyarrow as pa
 from trialbridge.conversion import ELEMENTS
 from trialbridge.converters.census import Census
 from trialbridge.converters.derive_result import OF_THE_STUDY
+from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity
 
 
@@ -74,3 +75,10 @@ def _unread_modifiers(census: Census) -> list[Finding]:
 
 
 UNREAD_MODIFIER = re.compile(r"\.modifierExtension(\[url=[^\]]*\])?$")
+
+
+def title_of(staged: Staged) -> str:
+    """Return the title that ResearchStudy gives; empty for none."""
+    table = staged.table("ResearchStudy")
+    titles = [] if table is None else sorted(filter(None, column(table, "title").to_pylist()))
+    return titles[0] if titles else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -81,6 +80,7 @@ class Manifest:
         terminology: The imported package of terminology and the ConceptMaps that the run used; none where it
             used what is shipped.
         tests: The tests that the run used, and by whose word each is that test.
+        earlier: SHA-256 of the manifest of the earlier cut whose --SEQ was kept; empty for none.
     """
 
     format: str
@@ -98,6 +98,7 @@ class Manifest:
     outputs: tuple[File, ...]
     terminology: tuple[File, ...] = ()
     tests: tuple[TestUse, ...] = ()
+    earlier: str = ""
 
 
 def manifest(
@@ -135,12 +136,13 @@ def manifest(
         outputs=tuple(_file(folder, name) for name in sorted(names)),
         terminology=_packages(study),
         tests=tuple(TestUse(*used, count) for used, count in sorted(conversion.tests.items())),
+        earlier=conversion.earlier,
     )
 
 
 def software_versions() -> dict[str, str]:
-    """Return the version of Python, of this package, and of what it builds on."""
-    return {"python": platform.python_version(), **{name: version(name) for name in SOFTWARE}}
+    """Return the version of this package, and of what it builds on."""
+    return {name: version(name) for name in SOFTWARE}
 
 
 def settings_of(study: Study) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def own_domains(tables: Mapping[str, pa.Table], plan: Plan, accounts: Mapping[st
         if not len(table):
             continue
         table = typed(LIKE, table, made.findings)
-        table = table.take(pa.array(total_order(table, keys(LIKE))))
+        table = plan.earlier.told(code, table.take(pa.array(total_order(table, keys(LIKE)))), LIKE)
         table, found = derive(table, _context(tables, plan))
         made.findings += [replace(one, domain=code, variable=_named(one.variable, code)) for one in found]
         made.provenance[code] = provenance(LIKE, table, plan)

@@ -28,9 +28,10 @@ from trialbridge.converters.dates import check_after_death, check_participation
 from trialbridge.converters.decided import other_tables
 from trialbridge.converters.design_step import take_design, trial_design
 from trialbridge.converters.earlier_guide import to_guide
+from trialbridge.converters.earlier_numbers import NO_EARLIER, EarlierNumbers
 from trialbridge.converters.excluded import not_excluded, without_excluded
 from trialbridge.converters.finish import Block, Plan, derive_block, map_block, units_of
-from trialbridge.converters.gather import elements_table, ordered_findings
+from trialbridge.converters.gather import elements_table, ordered_findings, title_of
 from trialbridge.converters.identity import Identities, identify
 from trialbridge.converters.judge_decisions import judged
 from trialbridge.converters.leaves import Rowset
@@ -67,6 +68,7 @@ def to_sdtm(  # noqa: PLR0913 -- the settings of a run, by name
     processes: int | None = None,
     progress: Progress | None = None,
     others: Executor | None = None,
+    earlier: EarlierNumbers = NO_EARLIER,
 ) -> Conversion:
     """Return the SDTM datasets of FHIR input, with where every value came from and what was not used.
 
@@ -78,6 +80,7 @@ def to_sdtm(  # noqa: PLR0913 -- the settings of a run, by name
         processes: How many read; by default one for each processor where there is much to read.
         progress: Told how far each step is.
         others: Processes that read, too, where they were started before.
+        earlier: The numbers of an earlier cut, which its records keep.
 
     Raises:
         ReadError: Nothing in `inputs` can be read as FHIR.
@@ -98,7 +101,7 @@ def to_sdtm(  # noqa: PLR0913 -- the settings of a run, by name
         hashes = pool.submit(lambda: {source.name: source.sha256 for source in found})
         if carried.datasets:
             return may_be_seen(restored_conversion(run, staged, identities, carried, hashes.result()))
-        plan = _plan(run, staged, identities)
+        plan = replace(_plan(run, staged, identities), earlier=earlier)
         tables = _tables(run, plan, block_subjects)
         return may_be_seen(_conversion(run, plan, tables, hashes.result()))
 
@@ -271,7 +274,7 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
     with run.step("derive"), ThreadPoolExecutor(workers) as pool:
         units = units_of(blocks)
         exposed = any(len(block.tables.get("EX", ())) for block in blocks)
-        for number, _ in enumerate(pool.map(partial(_derive, run.study, units, exposed), blocks), 1):
+        for number, _ in enumerate(pool.map(partial(_derive, plan, units, exposed), blocks), 1):
             run.tell("derive", number, len(blocks))
     tables, found = with_related(_gathered(run, plan, blocks), plan, run.accounts)
     run.findings += found
@@ -279,13 +282,13 @@ def _tables(run: Run, plan: Plan, block_subjects: int) -> dict[str, pa.Table]:
 
 
 def _derive(
-    study: Study,
+    plan: Plan,
     units: Mapping[str, Mapping[tuple[str, str], frozenset[str]]],
     exposed: bool,  # noqa: FBT001 -- a fact of the study
     block: Block,
 ) -> None:
     with remembering():
-        derive_block(block, study, units, exposed)
+        derive_block(block, plan.study, units, exposed, plan.earlier)
         check_participation(block.tables, block.findings)
         check_after_death(block.tables, block.findings)
         check_scores(block.tables, block.findings)
@@ -379,7 +382,7 @@ def _conversion(
         unmapped = run.unmapped.table(run.study.decisions)
         run.findings += check_foreign(unmapped, run.study.ct)
     return Conversion(
-        study=replace(run.study, id=plan.subjects.studyid, title=run.study.title or _title(plan.staged)),
+        study=replace(run.study, id=plan.subjects.studyid, title=run.study.title or title_of(plan.staged)),
         datasets=found,
         provenance=pointers,
         resources=account,
@@ -389,10 +392,5 @@ def _conversion(
         inputs=inputs,
         seconds=run.seconds,
         tests=run.tests,
+        earlier=plan.earlier.sha256,
     )
-
-
-def _title(staged: Staged) -> str:
-    table = staged.table("ResearchStudy")
-    titles = [] if table is None else sorted(filter(None, column(table, "title").to_pylist()))
-    return titles[0] if titles else ""

@@ -91,6 +91,7 @@ class Conversion:
         inputs: Source name -> SHA-256 of its bytes.
         seconds: Step -> wall seconds; shown, never written.
         tests: Each test that was used, by whose word it is that test, and of how many records.
+        earlier: SHA-256 of the manifest of the earlier cut whose --SEQ was kept; empty for none.
     """
 
     study: Study
@@ -103,3 +104,4 @@ class Conversion:
     inputs: Mapping[str, str]
     seconds: Mapping[str, float] = field(default_factory=dict)
     tests: Mapping[Used, int] = field(default_factory=dict)
+    earlier: str = ""

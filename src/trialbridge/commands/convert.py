@@ -24,6 +24,7 @@ from trialbridge.commands.options import (
     Processes,
     ReleaseOf,
     RunFolder,
+    StableSeq,
     StudyName,
     Terms,
     Units,
@@ -62,7 +63,19 @@ class Target(StrEnum):
 
 
 TO_SDTM = frozenset(
-    {"config", "study", "formats", "units", "ct", "terminology", "decisions", "loinc", "processes", "blinded"}
+    {
+        "config",
+        "study",
+        "formats",
+        "units",
+        "ct",
+        "terminology",
+        "decisions",
+        "loinc",
+        "processes",
+        "blinded",
+        "stable_seq",
+    }
 )
 TO_FHIR = frozenset({"form"})
 """Options that mean something on one way only."""
@@ -86,6 +99,7 @@ def convert(
     form: FormOf = Form.NDJSON,
     force: Force = False,
     blinded: Blinded = False,
+    stable_seq: StableSeq = None,
     json: Json = False,
 ) -> None:
     """Convert FHIR to SDTM, or SDTM to FHIR, with the proof of every value."""
@@ -100,7 +114,7 @@ def convert(
         become_lean()
         settings = _settings(config, study, units, ct, decisions, terminology, loinc)
         settings = replace(settings, blinded=settings.blinded or blinded)
-        work = Work(_formats(formats), release.value if release else None, processes, others)
+        work = Work(_formats(formats), release.value if release else None, processes, others, stable_seq)
         summary = _convert(inputs, settings, out, work, force=force, json=json)
     raise Done(summary.exit_code)
 
@@ -115,12 +129,21 @@ def _refuse(context: typer.Context, names: frozenset[str], to: Target) -> None:
 
 @dataclass(frozen=True)
 class Work:
-    """How a conversion to SDTM is done: what is written beside XPT, the release of the input, who reads."""
+    """How a conversion to SDTM is done: what is written beside XPT, the release of the input, who reads.
+
+    Attributes:
+        formats: What is written beside XPT.
+        release: The release of the input.
+        processes: How many read.
+        others: Who reads, too.
+        numbered: The run of an earlier cut, whose records keep their --SEQ.
+    """
 
     formats: tuple[str, ...] = ("xpt",)
     release: Version | None = None
     processes: int | None = None
     others: Executor | None = None
+    numbered: Path | None = None
 
 
 def demo(
@@ -194,6 +217,7 @@ def _convert(
     force: bool = False,
     json: bool = False,
 ) -> Summary:
+    from trialbridge.converters.earlier_numbers import NO_EARLIER, read_earlier
     from trialbridge.converters.report import show_run, to_json
     from trialbridge.converters.to_sdtm import to_sdtm
     from trialbridge.converters.write_run import header_date, refuse_foreign, write_run
@@ -208,6 +232,7 @@ def _convert(
             processes=work.processes,
             progress=progress,
             others=work.others,
+            earlier=read_earlier(work.numbered) if work.numbered else NO_EARLIER,
         )
         created = header_date(conversion)
         summary = write_run(

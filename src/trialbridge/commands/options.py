@@ -77,3 +77,7 @@ Force = Annotated[bool, typer.Option("--force", help="Write into a folder that i
 Blinded = Annotated[
     bool, typer.Option("--blinded", help="Mask arms, product, doses and what [blinded] lists.")
 ]
+StableSeq = Annotated[
+    Path | None,
+    typer.Option("--stable-seq", metavar="RUN", help="The run of an earlier cut, whose --SEQ stay."),
+]
