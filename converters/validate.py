@@ -11,7 +11,7 @@ from lxml import etree
 
 from trialbridge.converters.read_sdtm import READERS, dataset_files
 from trialbridge.converters.read_xpt import read_xpt_members
-from trialbridge.converters.study_tagging import WITHOUT_STF, check_stf
+from trialbridge.converters.study_tagging import WITHOUT_STF, check_stf, read_stf
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset
@@ -98,8 +98,9 @@ def read_package(sources: Sequence[Path], wanted: Wanted = Wanted()) -> Package:
     frames = frames_of(_once_each(read))
     without = WITHOUT_STF
     if wanted.stf is not None:
-        read.findings += check_stf(wanted.stf, _studies(frames.get("TS") or frames.get("DM")))
-        without = {"stf-absent": WITHOUT_STF["stf-absent"]}
+        studies = _studies(frames.get("TS") or frames.get("DM"))
+        found, without = check_stf(read_stf(wanted.stf), studies, _submitted(sources, define))
+        read.findings += found
     return Package(
         frames,
         read.files,
@@ -115,6 +116,12 @@ def _studies(frame: Frame | None) -> frozenset[str]:
     if frame is None or not frame.has("STUDYID"):
         return frozenset()
     return frozenset(pc.unique(frame.text("STUDYID")).drop_null().to_pylist())
+
+
+def _submitted(sources: Sequence[Path], define: DefineFile | None) -> list[str]:
+    """Return the names of the files that are to stand in a study tagging file."""
+    names = [path.name for path in dataset_files(sources) if path.suffix.lower() == ".xpt"]
+    return [*names, *([define.path.name] if define else [])]
 
 
 def _files_of(sources: Sequence[Path], wanted: Wanted) -> list[Path]:

@@ -14,6 +14,7 @@ import pytest
 
 from trialbridge.cli import main
 from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
+from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.write_dataset_json import write_dataset_json
 from trialbridge.converters.write_xpt import write_xpt
 
@@ -152,22 +153,70 @@ def test_equal_input_gives_equal_reports(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "1.xlsx").read_bytes() == (tmp_path / "2.xlsx").read_bytes()
 
 
-STF = """<?xml version="1.0"?><ectd:study xmlns:ectd="http://www.ich.org/ectd"><study-identifier><title>A</title>
-<study-id>{study}</study-id></study-identifier><study-document><doc-content>
-<file-tag name="data-tabulation-dataset-sdtm" info-type="us"/></doc-content></study-document></ectd:study>"""
+STF = """<?xml version="1.0"?><ectd:study xmlns:ectd="http://www.ich.org/ectd"
+ xmlns:xlink="http://www.w3c.org/1999/xlink"><study-identifier><title>A</title><study-id>{study}</study-id>
+</study-identifier><study-document>{documents}</study-document></ectd:study>"""
+DOCUMENT = '<doc-content xlink:href="{index}#{name}"><file-tag name="{tag}" info-type="us"/></doc-content>'
+INDEX = """<?xml version="1.0"?><ectd:ectd xmlns:ectd="http://www.ich.org/ectd"
+ xmlns:xlink="http://www.w3c.org/1999/xlink"><m5-clinical-study-reports>{leaves}</m5-clinical-study-reports>
+</ectd:ectd>"""
+LEAF = '<leaf ID="{name}" operation="new" xlink:href="m5/datasets/lk/tabulations/sdtm/{name}.xpt"/>'
+TAG = "data-tabulation-dataset-sdtm"
 
 
-def test_the_study_tagging_file_is_read_when_it_is_given(
+def tagged(place: Path, tags: dict[str, str], *, study: str = "LK", index: bool = True) -> Path:
+    """Return a study tagging file, with the index that it points to two folders higher."""
+    stf = place / "m5" / "53" / "stf.xml"
+    stf.parent.mkdir(parents=True)
+    leaves = "".join(LEAF.format(name=name) for name in tags)
+    if index:
+        (place / "index.xml").write_text(INDEX.format(leaves=leaves))
+    documents = "".join(DOCUMENT.format(index="../../index.xml", name=name, tag=tags[name]) for name in tags)
+    stf.write_text(STF.format(study=study, documents=documents))
+    return stf
+
+
+def stf_findings(capsys: pytest.CaptureFixture[str], folder: Path, stf: Path) -> set[tuple[str, str]]:
+    _, found = printed(capsys, str(folder), "--only", "trc", "--stf", str(stf))
+    said = {(one["rule"], one["message"].partition(": ")[2]) for one in found["clusters"]}
+    status = {(one["id"], one["reason"]) for one in found["rules"] if one["reason"]}
+    return {one for one in said | status if one[0].startswith("trc-stf")}
+
+
+def test_each_file_has_its_tag_in_the_study_tagging_file(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stf = tmp_path / "stf.xml"
-    stf.write_text(STF.format(study="OTHER"))
-    _, found = printed(capsys, str(folder), "--only", "trc", "--stf", str(stf))
-    assert {"trc-stf-study", "trc-stf-tag"} <= {one["rule"] for one in found["clusters"]}
-    _, found = printed(capsys, str(folder), "--only", "trc")
-    assert {one["reason"] for one in found["rules"] if one["id"].startswith("trc-stf")} >= {
-        "needs --stf FILE"
+    tags = {path.stem: TAG for path in folder.glob("*.xpt")}
+    study = read_xpt(folder / "dm.xpt").table["STUDYID"][0].as_py()
+    assert stf_findings(capsys, folder, tagged(tmp_path / "a", tags, study=study)) == set()
+    wrong = {**tags, "ae": "data-listing-dataset"}
+    del wrong["cm"]
+    assert stf_findings(capsys, folder, tagged(tmp_path / "b", wrong, study="OTHER")) == {
+        ("trc-stf-study", f"it is of study OTHER, the datasets are of {study}"),
+        ("trc-stf-tag", f"ae.xpt has data-listing-dataset, not {TAG}"),
+        ("trc-stf-absent", "cm.xpt is not in stf.xml"),
     }
+
+
+def test_without_the_index_the_tags_alone_are_looked_at(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = read_xpt(folder / "dm.xpt").table["STUDYID"][0].as_py()
+    stf = tagged(tmp_path / "a", {"ae": "data-listing-dataset"}, study=study, index=False)
+    assert stf_findings(capsys, folder, stf) == {
+        ("trc-stf-tag", f"no file has the tag {TAG}"),
+        ("trc-stf-absent", "needs the index.xml that the study tagging file points to"),
+    }
+
+
+def test_without_a_study_tagging_file_its_criteria_are_not_checked(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, found = printed(capsys, str(folder), "--only", "trc")
+    reasons = {one["reason"] for one in found["rules"] if one["id"].startswith("trc-stf")}
+    assert reasons == {"needs --stf FILE"}
+    (tmp_path / "stf.xml").write_text("<html/>")
+    assert main(["validate", str(folder), "--stf", str(tmp_path / "stf.xml")]) == 3
 
 
 def explain(path: Path, rule: str) -> None:

@@ -12,7 +12,10 @@ from trialbridge.commands.outcome import Done, Json, console, print_json, progre
 from trialbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trialbridge.converters.validation_summary import ValidationSummary
+    from trialbridge.core_rules.model import CoreRule
     from trialbridge.dispositions import Dispositions
     from trialbridge.validation.outcome import Validation
     from trialbridge.validation.package import Package
@@ -77,9 +80,10 @@ def validate(
     earlier = read_since(since) if since else None
     file = _dispositions_file(dispositions, sources, adding=add_dispositions)
     said = _read_dispositions(file, adding=add_dispositions)
+    published = _published(core_rules)
     part = only.value if only else ""
     package = _with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
-    validation = _under_rules(package, part, core_rules)
+    validation = _under_rules(package, part, published)
     summary = summarise_validation(package, validation, sources, resources_beside(sources), said, earlier)
     write_reports(report or [], summary)
     if json:
@@ -127,19 +131,26 @@ def _repair(package: Package, sources: list[Path], target: Path, *, quiet: bool)
         show_repairs(log, target, console())
 
 
-def _under_rules(package: Package, part: str, core_rules: Path | None) -> Validation:
+def _under_rules(package: Package, part: str, published: Sequence[CoreRule]) -> Validation:
     """Return what our rules find, and those of CDISC where they are given."""
-    from trialbridge.core_rules.read import read_core_rules
-    from trialbridge.core_rules.run import with_core_rules
     from trialbridge.validation.rule import rules
     from trialbridge.validation.run import run_rules
 
-    published = read_core_rules(core_rules) if core_rules else []
     with progress_bars() as progress:
         validation = run_rules(package, rules(part), progress)
-        if published and part in {"", "content"}:
-            validation = with_core_rules(package, validation, published, progress)
-    return validation
+        if not published or part not in {"", "content"}:
+            return validation
+        from trialbridge.core_rules.run import with_core_rules
+
+        return with_core_rules(package, validation, published, progress)
+
+
+def _published(core_rules: Path | None) -> Sequence[CoreRule]:
+    if core_rules is None:
+        return ()
+    from trialbridge.core_rules.read import read_core_rules
+
+    return read_core_rules(core_rules)
 
 
 def _with_define(package: Package, only: str) -> Package:
