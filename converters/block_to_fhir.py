@@ -51,7 +51,7 @@ class Slice(NamedTuple):
     Attributes:
         dataset: Dataset name.
         variables: Its variables.
-        by_class: Whether the declaration is that of the observation class.
+        kind: Their resource type, which tells the declaration.
         constants: Path -> what is written in every resource.
         numeric: The variables that are numbers.
         table: Variable, or part of the extension -> text, with ``USUBJID``.
@@ -60,7 +60,7 @@ class Slice(NamedTuple):
 
     dataset: str
     variables: tuple[str, ...]
-    by_class: bool
+    kind: str
     constants: tuple[tuple[str, str], ...]
     numeric: frozenset[str]
     table: Mapping[str, pa.Array]
@@ -101,7 +101,7 @@ def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> 
     counts = []
     subjects: dict[str, None] = {}
     for one in sorted(slices, key=lambda one: (one.dataset != "DM", one.dataset)):
-        domain = _domain(one.dataset, one.variables, one.by_class, tuple(one.table), one.constants)
+        domain = _domain(one.dataset, one.variables, one.kind, tuple(one.table), one.constants)
         made = to_resources(
             domain,
             one.table,
@@ -133,12 +133,12 @@ def _beside(records: Slice) -> Mapping[str, pa.Array]:
 def _domain(
     dataset: str,
     variables: tuple[str, ...],
-    by_class: bool,  # noqa: FBT001 -- a key of the memory
+    kind: str,
     names: tuple[str, ...],
     constants: tuple[tuple[str, str], ...],
 ) -> Domain:
     """Return the declaration that carries what no rule takes of some variables."""
-    domain = declaration_of(dataset, variables, by_class=by_class)
+    domain = declaration_of(dataset, variables, kind)
     carrying = domain.carrying([name for name in names if name != "USUBJID"])
     return with_arms(carrying, dict(constants)) if constants else carrying
 

@@ -187,16 +187,16 @@ class DatasetsToFhir:
 def _slices(
     part: Part, rows: np.ndarray, parents: pa.Array | None, constants: tuple[tuple[str, str], ...]
 ) -> Iterator[Slice]:
-    """Yield some records of a dataset, those that follow the mapping and those that follow the class."""
-    others = part.by_class[rows]
-    for by_class, some in ((False, rows[~others]), (True, rows[others])):
-        if len(some):
-            chosen = pa.array(some)
-            table = {**part.take(some), "USUBJID": part.subjects.take(chosen)}
-            if parents is not None:
-                table[PARENT] = parents.take(chosen)
-            ids = part.ids.take(chosen)
-            yield Slice(part.name, part.variables, by_class, constants, part.numeric, table, ids)
+    """Yield some records of a dataset, those of each resource type by themselves."""
+    kinds = part.kinds[rows]
+    for kind in dict.fromkeys(kinds):
+        some = rows[kinds == kind]
+        chosen = pa.array(some)
+        table = {**part.take(some), "USUBJID": part.subjects.take(chosen)}
+        if parents is not None:
+            table[PARENT] = parents.take(chosen)
+        ids = part.ids.take(chosen)
+        yield Slice(part.name, part.variables, kind, constants, part.numeric, table, ids)
 
 
 def _account(part: Part) -> Account:

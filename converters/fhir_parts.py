@@ -38,6 +38,9 @@ SAYS: Mapping[str, Mapping[str, str]] = {
 """Domain -> what a record must say (empty for nothing) for the mapping's resource to say it too: a Consent is
 no disposition, and a return of product no dispensing. Others follow their observation class."""
 
+KINDS: Mapping[str, Mapping[tuple[str, str], str]] = {"EC": {("ECMOOD", "SCHEDULED"): "MedicationRequest"}}
+"""Domain -> variable and value -> the type of such records, which is that of another of its declarations."""
+
 
 @dataclass(frozen=True)
 class Part:
@@ -51,7 +54,7 @@ class Part:
         subjects: USUBJID of each record; null where it is of nobody.
         ids: The id of each record's resource, made of its keys: a second run updates, and does not double.
             Records that share one are components of one Observation.
-        by_class: Which records follow the declaration of the observation class, and not the mapping.
+        kinds: The resource type of each record, which tells the declaration that it follows.
     """
 
     name: str
@@ -60,7 +63,7 @@ class Part:
     numeric: frozenset[str]
     subjects: pa.Array
     ids: pa.Array
-    by_class: np.ndarray
+    kinds: np.ndarray
 
     def take(self, rows: np.ndarray) -> dict[str, pa.Array]:
         """Return some of the records."""
@@ -77,21 +80,18 @@ def code_of(dataset: str) -> str:
     return dataset[:2] if not dataset.startswith("SUPP") and dataset[:2] in DOMAINS else dataset
 
 
-def declaration_of(
-    dataset: str, variables: Collection[str], kind: str = "", *, by_class: bool = False, group: str = ""
-) -> Domain:
+def declaration_of(dataset: str, variables: Collection[str], kind: str = "", *, group: str = "") -> Domain:
     """Return the declaration by which the records of a dataset are written, and read again.
 
     Args:
         dataset: Dataset name.
         variables: Its variables; they tell the observation class of one without a mapping.
-        kind: The resource type that the records stand in, where they are read.
-        by_class: Whether that of the observation class is asked for.
+        kind: The resource type that the records stand in; empty for that of the first declaration.
         group: The observation class, where the records say it.
     """
     code = code_of(dataset)
     general = of_class(dataset, group or observation_class(dataset, variables))
-    known = [*(declarations(code) if code in DOMAINS and not by_class else ()), general]
+    known = [*(declarations(code) if code in DOMAINS else ()), general]
     found = next((one for one in known if one.source == kind), known[-1] if kind else known[0])
     return native(found if kind in {"", found.source} else _of_type(found, kind))
 
@@ -158,18 +158,27 @@ def part_of(dataset: Dataset, study: str) -> Part:
         numeric | {ROW},
         subjects,
         with_panels(declaration_of(dataset.name, columns), texts, subjects, ids),
-        _by_class(dataset.name, columns, rows),
+        _kinds(dataset.name, columns, rows),
     )
 
 
-def _by_class(dataset: str, columns: Mapping[str, pa.Array], rows: int) -> np.ndarray:
-    """Return which records are none of those that the mapping's resource may say of somebody."""
-    others = np.zeros(rows, bool)
-    for variable, value in SAYS.get(code_of(dataset), {}).items():
-        cells = columns.get(variable, pa.nulls(rows, TEXT))
-        same = pc.equal(cells, value) if value else cells.is_null()
-        others |= ~pc.fill_null(same, False).to_numpy(zero_copy_only=False)  # noqa: FBT003 -- an Arrow scalar
-    return others
+def _kinds(dataset: str, columns: Mapping[str, pa.Array], rows: int) -> np.ndarray:
+    """Return the resource type that each record becomes."""
+    code = code_of(dataset)
+    kinds = np.full(rows, declaration_of(dataset, columns).source, object)
+    for variable, value in SAYS.get(code, {}).items():
+        others = ~_says(columns, variable, value, rows)
+        kinds[others] = of_class(dataset, observation_class(dataset, columns)).source
+    for (variable, value), kind in KINDS.get(code, {}).items():
+        kinds[_says(columns, variable, value, rows)] = kind
+    return kinds
+
+
+def _says(columns: Mapping[str, pa.Array], variable: str, value: str, rows: int) -> np.ndarray:
+    """Return which records have a value, or none where it is empty."""
+    cells = columns.get(variable, pa.nulls(rows, TEXT))
+    same = pc.equal(cells, value) if value else cells.is_null()
+    return np.asarray(pc.fill_null(same, False).to_numpy(zero_copy_only=False))  # noqa: FBT003 -- an Arrow scalar
 
 
 def _ids(dataset: Dataset, columns: Mapping[str, pa.Array], study: str) -> pa.Array:

@@ -14,6 +14,7 @@ from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.products import PRODUCT_PATHS, products
 from trialbridge.converters.route_events import event_paths, taken_first, wanted
+from trialbridge.converters.route_exposure import administered, ordered
 from trialbridge.converters.route_findings_about import findings_about, tests_about
 from trialbridge.converters.stage import Staged, column, has_any
 from trialbridge.crosswalks import crosswalk
@@ -309,12 +310,16 @@ def _administrations(
     found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
     """The study product is exposure, every other drug that is known to be another is concomitant."""
-    domain = next(one for one in found if one.code == "EX")
-    concomitant = next(one for one in found if one.code == "CM")
-    given, other, reasons = products(domain, live, staged, identities, vocabulary)
-    return Routed(
-        rowsets=[(domain, _whole(live[given])), (concomitant, _whole(live[other]))], reasons=reasons
-    )
+    rows, reasons = administered(found, live, staged, identities, vocabulary)
+    return Routed(rowsets=[(domain, _whole(chosen)) for domain, chosen in rows], reasons=reasons)
+
+
+def _requests(
+    found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
+) -> Routed:
+    """An order of the study product may be a planned dose; other orders say nothing of what was taken."""
+    rows = ordered(found, live, staged, identities, vocabulary)
+    return Routed(rowsets=[(domain, _whole(chosen)) for domain, chosen in rows])
 
 
 def _dispensings(
@@ -347,6 +352,7 @@ ROUTES: Mapping[str, Route] = {
     "Condition": _conditions,
     "Encounter": _encounters,
     "MedicationDispense": _dispensings,
+    "MedicationRequest": _requests,
     "QuestionnaireResponse": _responses,
     "ResearchSubject": _each,
     "MedicationAdministration": _administrations,
@@ -358,6 +364,7 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "Encounter": ("basedOn[].reference",),
     "MedicationAdministration": tuple(path for path in PRODUCT_PATHS if "->" not in path),
     "MedicationDispense": tuple(path for path in PRODUCT_PATHS if "->" not in path),
+    "MedicationRequest": tuple(path for path in PRODUCT_PATHS if "->" not in path),
     "Medication": ("code.coding[*].code", "code.coding[*].display", "code.text", "identifier[*].value", "id"),
     "ResearchStudy": (
         "title",

@@ -62,15 +62,21 @@ def taken_first(
 
 def wanted(domain: Domain, live: np.ndarray, staged: Staged, vocabulary: Vocabulary) -> np.ndarray:
     """Return which resources a declaration asks for, or the study's settings name for it."""
+    met = asked_for(domain, live, staged)
+    names, table = vocabulary.events.get(domain.code), staged.table(domain.source)
+    if names is None or table is None or domain.source not in CONCEPTS:
+        return met
+    return np.asarray(met | _named(domain.source, table.take(pa.array(live, pa.int64())), names))
+
+
+def asked_for(domain: Domain, live: np.ndarray, staged: Staged) -> np.ndarray:
+    """Return which resources hold one of the codes that a declaration asks for, or any value of a place."""
     table = staged.table(domain.source)
     met = np.full(len(live), not domain.only)
-    if table is None:
-        return met
-    some = table.take(pa.array(live, pa.int64()))
-    for path, codes in domain.only.items():
-        met |= _valid(by_value(joined(column(some, path)), partial(_one_of, codes)))
-    names = vocabulary.events.get(domain.code)
-    return met | _named(domain.source, some, names) if names and domain.source in CONCEPTS else met
+    for path, codes in domain.only.items() if table is not None else ():
+        cells = joined(column(table, path).take(pa.array(live, pa.int64())))
+        met |= _valid(by_value(cells, partial(_one_of, codes)))
+    return met
 
 
 def _named(kind: str, table: pa.Table, names: EventNames) -> np.ndarray:

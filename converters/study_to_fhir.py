@@ -98,9 +98,7 @@ def _named(part: Part) -> Iterator[tuple[pa.Array, pa.Array]]:
     if domain.rows == "item":
         return
     code = code_of(part.name)
-    general = declaration_of(part.name, part.variables, by_class=True)
-    kinds = pc.if_else(pa.array(part.by_class), general.source, domain.source)
-    references = pc.binary_join_element_wise(kinds, part.ids, "/")
+    references = pc.binary_join_element_wise(pa.array(part.kinds, TEXT), part.ids, "/")
     number = part.columns.get(f"{code}SEQ")
     if number is not None:
         yield _key(code, part.subjects, f"{code}SEQ", number), references

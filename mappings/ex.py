@@ -23,7 +23,6 @@ EX = Domain(
     excluded={
         "status": {
             "entered-in-error": "entered in error: the sender withdraws it",
-            "not-done": "not done: a planned dose that was not given is no exposure",
             "unknown": "status unknown: nothing says that the dose was given",
         }
     },

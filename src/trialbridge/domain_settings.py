@@ -6,7 +6,8 @@ The sections `[instruments]`, `[domains]`, `[blinded]`, `[patterns]` and `[permi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from trialbridge.event_names import EVENT_DOMAINS, event_problems
@@ -18,6 +19,9 @@ _OWN = {"label": str, "source": str, "codes": list}
 LONGEST_LABEL = 40
 _PATTERNED = ("DM.SITEID", "DM.SUBJID")
 _TEST = re.compile(r"([A-Z][A-Z0-9]\.)?[A-Z_][A-Z0-9_]{0,7}")
+MOODS = ("PERFORMED", "SCHEDULED")
+"""The doses that may stand in EC: those that were given, or not, and those that were planned."""
+
 INSTRUMENT_DOMAINS = ("QS", "RS")
 """The domains that an instrument may be kept in."""
 
@@ -37,13 +41,13 @@ def domain_problems(data: Mapping[str, Any]) -> Iterator[str]:
         if not isinstance(name, str) or not _TEST.fullmatch(name):
             yield f'blinded.tests: {name!r} is no test, such as "LB.CRP" or "CRP"'
     for name, own in data.get("domains", {}).items():
-        problems = event_problems(own) if name in EVENT_DOMAINS else _domain_problems(name, own)
+        problems = _PROBLEMS.get(name, partial(_domain_problems, name))(own)
         yield from (f"domains.{name}: {problem}" for problem in problems)
 
 
 def _domain_problems(name: str, own: Any) -> Iterator[str]:
     if not _DOMAIN.fullmatch(name) or name in ig_datasets():
-        yield f"must be two capitals that SDTMIG has no domain of, or one of {', '.join(EVENT_DOMAINS)}"
+        yield f"must be two capitals that SDTMIG has no domain of, or one of {', '.join(_PROBLEMS)}"
     if not isinstance(own, dict) or any(not isinstance(own.get(key, of()), of) for key, of in _OWN.items()):
         yield 'must be { label = "...", source = "Observation", codes = ["system|code"] }'
         return
@@ -55,6 +59,19 @@ def _domain_problems(name: str, own: Any) -> Iterator[str]:
     for code in own.get("codes", ()):
         if not isinstance(code, str) or test_code(code.rpartition("|")[2]) is None:
             yield f"{code!r} makes no --TESTCD; give it one under [codes]"
+
+
+def _mood_problems(own: Any) -> Iterator[str]:
+    moods = own.get("moods") if isinstance(own, dict) and set(own) == {"moods"} else None
+    if not isinstance(moods, list) or not moods or not set(moods) <= set(MOODS):
+        yield f"must be {{ moods = [...] }}, of {' and '.join(MOODS)}"
+
+
+_PROBLEMS: Mapping[str, Callable[[Any], Iterator[str]]] = {
+    **dict.fromkeys(EVENT_DOMAINS, event_problems),
+    "EC": _mood_problems,
+}
+"""Domains of the standard of which a study may say which records are theirs -> what is wrong with that."""
 
 
 def own_domains(domains: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

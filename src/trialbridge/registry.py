@@ -11,7 +11,7 @@ from trialbridge.mapping import Domain
 from trialbridge.paths import parse
 
 DOMAINS: tuple[str, ...] = (
-    *("DM", "AE", "CE", "CM", "DS", "DV", "EX", "HO", "MH", "PR", "SU"),
+    *("DM", "AE", "CE", "CM", "DS", "DV", "EC", "EX", "HO", "MH", "PR", "SU"),
     *("CP", "CV", "DA", "DD", "EG", "FA", "IE", "IS", "LB", "MB", "PE", "QS", "RS", "SC", "SV", "VS"),
 )
 """The domains that have a mapping."""

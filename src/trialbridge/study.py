@@ -166,6 +166,7 @@ class Study:
             self.concept_maps,
             self.instruments,
             event_names(self.domains),
+            frozenset(self.domains.get("EC", {}).get("moods", ())),
         )
 
     def overrides(self) -> list[tuple[str, str]]:

@@ -106,6 +106,10 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "reasonReference[*]": "reason[*].value[].reference",
         "hospitalization": "admission",
     },
+    "MedicationRequest": {
+        "medicationCodeableConcept": "medication.concept",
+        "medicationReference": "medication.reference",
+    },
     "MedicationDispense": {
         "medicationCodeableConcept": "medication.concept",
         "medicationReference": "medication.reference",

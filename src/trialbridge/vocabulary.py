@@ -86,6 +86,7 @@ class Vocabulary:
         maps: The user's own ConceptMaps.
         instruments: --CAT of an instrument -> the domain that the study keeps it in.
         events: Domain of events -> what the study names such a record by.
+        moods: Which doses the study wants in EC: ``PERFORMED``, ``SCHEDULED``.
     """
 
     ct: str = DEFAULT_CT
@@ -102,6 +103,7 @@ class Vocabulary:
     maps: ConceptMaps = field(default_factory=ConceptMaps)
     instruments: Mapping[str, str] = field(default_factory=dict)
     events: Mapping[str, EventNames] = field(default_factory=dict)
+    moods: frozenset[str] = frozenset()
 
     def submission_value(self, name: str, code: str) -> str | None:
         """Return the submission value of an NCI code in a codelist; null where it is not there."""
