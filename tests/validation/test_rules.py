@@ -13,7 +13,7 @@ import pytest
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset, Variable
 from trialbridge.validation.checks import CHECKS
-from trialbridge.validation.example import package_of
+from trialbridge.validation.example import example_of
 from trialbridge.validation.frame import Part, SourceFile
 from trialbridge.validation.outcome import Status
 from trialbridge.validation.package import DefineFile, Package, Standards, frames_of
@@ -53,10 +53,12 @@ def test_most_rules_cite_an_id() -> None:
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_a_rule_fires_on_its_example_alone(name: str) -> None:
     rule = RULES[name]
-    fired = run_rule(package_of(rule.fires), rule)
+    fired = run_rule(example_of(rule.fires), rule)
     assert (fired.status, fired.reason) == (Status.RUN, "")
     assert fired.found
-    assert not run_rule(package_of(rule.silent), rule).found
+    silent = run_rule(example_of(rule.silent), rule)
+    assert silent.status == Status.RUN
+    assert not silent.found
 
 
 # What a row cannot show: files, labels, lengths, bytes.

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+from lxml import etree
 
 from trialbridge.model import Dataset, Variable
 from trialbridge.standards import ig_datasets, ig_variables
 from trialbridge.validation.frame import Frame, Part, SourceFile
-from trialbridge.validation.package import Package, Standards, frames_of
+from trialbridge.validation.package import DefineFile, Package, Standards, frames_of
 
 ExampleRows = Sequence[Mapping[str, Any]]
 
@@ -38,6 +39,39 @@ def package_of(datasets: Mapping[str, ExampleRows], ig: str = "3.4", ct: str = "
     """
     parts = [_part(name, _completed(name, rows)) for name, rows in datasets.items()]
     return Package(frames_of(parts), standards=Standards(ig, ct))
+
+
+def define_of(text: str) -> DefineFile:
+    """Return a define.xml with this content: of its MetaDataVersion, or from the element ODM on.
+
+    Example:
+        >>> define_of('<ItemDef OID="IT.1"/>').root.find(".//{*}ItemDef").get("OID")
+        'IT.1'
+        >>> define_of('<ODM xmlns:def="http://www.cdisc.org/ns/def/v1.0"/>').version
+        '1.0'
+    """
+    whole = (
+        text if _ROOT in text else f"{_ROOT}><Study><MetaDataVersion>{text}</MetaDataVersion></Study></ODM>"
+    )
+    version = "1.0" if "def/v1.0" in text else "2.1"
+    spaces = {**_SPACES, **({} if "xmlns:def" in text else {"xmlns:def": "http://www.cdisc.org/ns/def/v2.1"})}
+    declared = "".join(f' {name}="{space}"' for name, space in spaces.items())
+    return DefineFile(
+        Path("define.xml"), version, etree.fromstring(whole.replace(_ROOT, _ROOT + declared, 1))
+    )
+
+
+_ROOT = "<ODM"
+_SPACES = {"xmlns": "http://www.cdisc.org/ns/odm/v1.3", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
+
+
+def example_of(example: Mapping[str, ExampleRows] | str) -> Package:
+    """Return the package of a rule's own example: rows of datasets, or the content of a define.xml."""
+    if not isinstance(example, str):
+        return package_of(example)
+    package = package_of({"AE": [{}]})
+    package.define = define_of(example)
+    return package
 
 
 def _completed(name: str, rows: ExampleRows) -> list[Mapping[str, Any]]:

@@ -33,8 +33,8 @@ class Rule:
         asked: What the check is told.
         shown: Variables whose values a finding shows.
         cause: Variables whose values tell one root cause from another.
-        fires: Example: datasets in which it must be found.
-        silent: Example: datasets in which it must not.
+        fires: Example: datasets, or the content of a define.xml, in which it must be found.
+        silent: Example: such in which it must not.
     """
 
     facts: RuleFacts
@@ -45,8 +45,8 @@ class Rule:
     asked: Mapping[str, Any] = field(default_factory=dict)
     shown: tuple[str, ...] = ()
     cause: tuple[str, ...] = ()
-    fires: Mapping[str, Any] = field(default_factory=dict)
-    silent: Mapping[str, Any] = field(default_factory=dict)
+    fires: Mapping[str, Any] | str = field(default_factory=dict)
+    silent: Mapping[str, Any] | str = field(default_factory=dict)
 
 
 def schema() -> Mapping[str, Any]:
