@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.converters.derive import METHODS
+from trialbridge.converters.derive_timing import STUDY_DAYS
 from trialbridge.converters.stage import column
 from trialbridge.converters.timing_methods import TIMING_METHODS, timing_method
 from trialbridge.design import Design
@@ -38,6 +39,7 @@ SUPP_COLUMNS = (
     "QORIG",
     "QEVAL",
 )
+_DATES = {day: date for date, day in STUDY_DAYS.items()}
 COMMENT = "COVAL"
 WRITTEN = ("COEVAL", "CODTC")
 """What else of a comment somebody wrote down."""
@@ -95,9 +97,14 @@ def _variables(code: str, table: pa.Table) -> Iterator[VariableFacts]:
 
 
 def _used(variable: VariableFacts, table: pa.Table) -> bool:
+    """Return whether a variable is written; a study day is wherever its date is, known or not."""
     if variable.core != "Perm":
         return True
-    return variable.name in table.column_names and table[variable.name].null_count < len(table)
+    code, suffix = variable.name[:2], variable.name[2:]
+    filled = (
+        name for name in (variable.name, code + _DATES.get(suffix, suffix)) if name in table.column_names
+    )
+    return any(table[name].null_count < len(table) for name in filled)
 
 
 def _column(table: pa.Table, variable: VariableFacts) -> pa.Array:
@@ -130,6 +137,9 @@ def _variable(code: str, facts: VariableFacts, values: pa.Array, design: Design)
     origin, source, method = (
         ("Collected", "Investigator", "") if written else _origin(code, facts.name, design)
     )
+    known = (
+        values.null_count < len(values) or facts.core == "Perm"
+    )  # of those that are blank, only study days
     return Variable(
         facts.name,
         facts.label,
@@ -137,8 +147,8 @@ def _variable(code: str, facts: VariableFacts, values: pa.Array, design: Design)
         role=facts.role,
         core=facts.core,
         codelists=_codelists(code, facts, values),
-        origin=origin if values.null_count < len(values) else "Not Available",
-        source=source if values.null_count < len(values) else "Sponsor",
+        origin=origin if known else "Not Available",
+        source=source if known else "Sponsor",
         method=method,
         comment=_explanation(code, facts.name, values),
     )
@@ -218,7 +228,7 @@ def supplemental(
 
 
 def _supp_variable(facts: VariableFacts) -> Variable:
-    origin = "Assigned" if facts.name != "QVAL" else "Collected"
+    origin = "Collected" if facts.name == "QVAL" else ASSIGNED.get(facts.name, "Assigned")
     return Variable(
         facts.name,
         facts.label,
@@ -227,7 +237,8 @@ def _supp_variable(facts: VariableFacts) -> Variable:
         core=facts.core,
         codelists=facts.codelists,
         origin=origin,
-        source="Sponsor" if origin == "Assigned" else "Investigator",
+        source="Investigator" if origin == "Collected" else "Sponsor",
+        method=IDENTIFIER_METHODS.get(facts.name, ""),
     )
 
 

@@ -23,17 +23,18 @@ NOWHERE = -1
 def derive_epoch(table: pa.Table, context: Context) -> Derived:
     """Return the table with EPOCH, by the date on which each record begins; one that is given stays.
 
-    A record belongs to the element in which its --STDTC lies, or its --DTC where the domain has no start. On
+    A record belongs to the element in which its --STDTC lies, or its --DTC where no start was collected. On
     the day on which one element ends and the next begins, dates alone do not say which it is: then the
     treatment epoch has the day, and of two others the later one (`Design.tie`). A partial date has an epoch
     only where all that it allows lies in the same one.
     """
-    name = next((n for n in map(context.named, ("STDTC", "DTC")) if n in table.column_names), "")
+    dates = [name for name in map(context.named, ("STDTC", "DTC")) if name in table.column_names]
     known = any(variable.name == "EPOCH" for variable in domain_variables(context.domain))
-    if not name or not known or not context.elements.num_rows or context.domain == "SE":
+    if not dates or not known or not context.elements.num_rows or context.domain == "SE":
         return table, []
     given = texts(table, "EPOCH")
-    derived = epochs(table["USUBJID"], parse_dtc(table[name]), context.elements, context.design)
+    begins = parse_dtc(pc.coalesce(*(texts(table, name) for name in dates)))
+    derived = epochs(table["USUBJID"], begins, context.elements, context.design)
     findings = _contradictions(table, given, derived, context)
     return with_column(table, "EPOCH", pc.coalesce(given, derived)), findings
 

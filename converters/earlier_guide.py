@@ -12,6 +12,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.converters.datasets import ASSIGNED
 from trialbridge.model import Dataset, Variable
 from trialbridge.standards import DatasetFacts, VariableFacts, domain_variables, ig_datasets, keys
 
@@ -154,7 +155,10 @@ def _supplement(code: str, there: Dataset | None, parts: list[pa.Table], version
 def _new_supplement(code: str, version: str) -> Dataset:
     name = f"SUPP{code}"
     variables = tuple(
-        replace(_blank(facts), origin="Collected" if facts.name == "QVAL" else "Assigned")
+        replace(
+            _blank(facts),
+            origin="Collected" if facts.name == "QVAL" else ASSIGNED.get(facts.name, "Assigned"),
+        )
         for facts in domain_variables(name, version)
     )
     return Dataset(

@@ -63,6 +63,10 @@ SU = Domain(
         "SUDOSTXT": At("$this.valueString"),
         "SUDOSU": Unit(VALUE, needs=f"{VALUE}.value"),
         # Timing
+        "VISITNUM": OneWay("assigned with the trial design's visits; blank without them"),
+        "VISIT": At("encounter->type[].text"),
+        "SUDTC": At("effectiveDateTime", DateTime()),
+        "SUDY": OneWay("derived: SUDTC against DM.RFSTDTC"),
         "SUSTDTC": At("effectivePeriod.start", DateTime()),
         "SUENDTC": At("effectivePeriod.end", DateTime()),
         "SUSTDY": OneWay("derived: SUSTDTC against DM.RFSTDTC"),
@@ -79,8 +83,6 @@ SU = Domain(
                 Read(At(f"{ANSWER}.coding[].code")),
             ),
         ),
-        "SUANSDTC": Supp("Date of the Answer", At("effectiveDateTime", DateTime())),
-        "SUVISIT": Supp("Visit of the Answer", At("encounter->type[].text")),
         "SUNOTE": Supp("Note on the Answer", At("note[].text")),
     },
 )

@@ -24,7 +24,7 @@ SCT = "http://snomed.info/sct"
 UCUM = "http://unitsofcheck_crosswalks.org"
 THO = "http://terminology.hl7.org/CodeSystem"
 CATEGORIES = {
-    "AUTOANTIBODY", "BLOOD GAS", "CELL PHENOTYPING", "CHEMISTRY", "COAGULATION", "DRUG LEVELS", "HEMATOLOGY",
+    "AUTOIMMUNITY", "BLOOD GAS", "CELL PHENOTYPING", "CHEMISTRY", "COAGULATION", "DRUG LEVELS", "HEMATOLOGY",
     "IMMUNOLOGY", "MICROBIOLOGY", "PREGNANCY", "SEROLOGY", "TOXICOLOGY", "URINALYSIS", "VIROLOGY",
 }  # fmt: skip
 TESTCODES = {

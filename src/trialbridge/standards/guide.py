@@ -107,26 +107,30 @@ def domain_variables(domain: str, version: str = "3.4") -> tuple[VariableFacts, 
     """
     found = list(ig_variables(domain, version))
     there = {variable.name for variable in found}
-    for name, like in rows("added.tsv"):
+    for name, like in ((name, like) for code, name, like in rows("added.tsv") if code == domain):
         facts = _of_guide(like, version)
-        if name[:2] == domain and name not in there and facts is not None:
+        if name not in there and facts is not None:
             found.insert(_place(domain, name, found), facts._replace(name=name, core="Perm"))
     return tuple(found)
 
 
-def _of_guide(name: str, version: str) -> VariableFacts | None:
-    return next((facts for facts in _variables(version).get(name[:2], ()) if facts.name == name), None)
+def _of_guide(named: str, version: str) -> VariableFacts | None:
+    domain, name = named.split(".")
+    return next((facts for facts in _variables(version).get(domain, ()) if facts.name == name), None)
 
 
 def _place(domain: str, name: str, there: Sequence[VariableFacts]) -> int:
     """Return the place behind the last variable that the model has before a variable."""
     order = {one: place for place, one in enumerate(_of_class(ig_datasets()[domain].observation_class))}
-    own = order["--" + name[2:]]
+    own = order[_in_model(domain, name)]
     return 1 + max(
-        place
-        for place, facts in enumerate(there)
-        if order.get(facts.name, order.get("--" + facts.name[2:], own)) < own
+        place for place, facts in enumerate(there) if order.get(_in_model(domain, facts.name), own) < own
     )
+
+
+def _in_model(domain: str, name: str) -> str:
+    """Return the name that a variable of a domain has in the model."""
+    return "--" + name[2:] if name.startswith(domain) else name
 
 
 def in_model(domain: str, name: str) -> bool:
@@ -137,7 +141,7 @@ def in_model(domain: str, name: str) -> bool:
         (True, False, False)
     """
     facts = ig_datasets().get(domain)
-    return facts is not None and name[:2] == domain and "--" + name[2:] in _of_class(facts.observation_class)
+    return facts is not None and _in_model(domain, name) in _of_class(facts.observation_class)
 
 
 @cache
