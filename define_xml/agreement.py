@@ -244,12 +244,13 @@ def _can_be_told(index: _Index, ref: ItemRef, dataset: Dataset) -> bool:
 
 
 def _check_can_be_told(index: _Index, check: RangeCheck, dataset: Dataset) -> bool:
-    """Return whether a range check looks at a variable of `dataset`, and at values of its type."""
+    """Return whether a range check compares a variable of `dataset` with values of its type."""
     name = index.items[check.item_oid].name if check.item_oid in index.items else ""
     if dataset.name not in index.owners.get(check.item_oid, ()) or name not in dataset.table.column_names:
         return False
     is_number = pa.types.is_floating(dataset.table[name].type)
-    return bool(check.check_values) and not (is_number and not all(map(_is_number, check.check_values)))
+    said = check.comparator in _COMPARATORS and bool(check.check_values)
+    return said and not (is_number and not all(map(_is_number, check.check_values)))
 
 
 def _is_number(text: str) -> bool:
