@@ -4,50 +4,25 @@ from __future__ import annotations
 
 import json
 import random
-import urllib.request
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from hashlib import sha256
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import pytest
+from check_server import bundles, check, differences, of_subjects, post, read_back, resources, sample
 
 from trialbridge.cli import main
-from trialbridge.converters.compare_datasets import compare
-from trialbridge.converters.datasets_to_fhir import DatasetsToFhir
-from trialbridge.converters.fetch import Fetched, fetch
+from trialbridge.converters.fetch import fetch
 from trialbridge.converters.fetch_client import Server
 from trialbridge.converters.fetch_folder import Asked
 from trialbridge.converters.read_sdtm import read_sdtm
-from trialbridge.converters.to_sdtm import to_sdtm
-from trialbridge.converters.write_fhir import FhirFolder
-from trialbridge.elements import Version
 from trialbridge.model import Dataset
-from trialbridge.study import read_study
 
-SUBJECTS = 10
-SAMPLE_SUBJECTS = 5
-
-
-def of_subjects(datasets: Sequence[Dataset], count: int) -> list[Dataset]:
-    """Return the records of the first subjects, and those that are of nobody."""
-    dm = next(one for one in datasets if one.name == "DM")
-    names = pa.array(dm.table["USUBJID"].to_pylist()[:count])
-    return [_cut(one, names) for one in datasets]
-
-
-def _cut(dataset: Dataset, names: pa.Array) -> Dataset:
-    if "USUBJID" not in dataset.table.column_names:
-        return dataset
-    whose = dataset.table["USUBJID"].combine_chunks()
-    kept = pc.or_(whose.is_null(), pc.is_in(whose, names))
-    missing = {name: column.filter(kept) for name, column in dataset.missing.items()}
-    return replace(dataset, table=dataset.table.filter(kept), missing=missing)
+SUBJECTS = 4
+SAMPLE_SUBJECTS = 1
+"""Few, for the sake of the suite: `tools/check_server.py` gives a server as many as there are."""
 
 
 @pytest.fixture(scope="module")
@@ -60,55 +35,13 @@ def pilot(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Datase
     return of_subjects(datasets, SUBJECTS)
 
 
-@pytest.fixture(scope="module")
-def sample() -> list[Dataset]:
-    """Return the first subjects of the shipped sample."""
-    with as_file(files("trialbridge.samples") / "nct06737380") as folder:
-        found = to_sdtm([folder / "resources.zip"], read_study(folder / "study.toml"))
-    return of_subjects(found.datasets, SAMPLE_SUBJECTS)
-
-
-def bundles(datasets: Sequence[Dataset], folder: Path, release: Version = "R4") -> list[Path]:
-    """Return the files of the transactions, that of the study first."""
-    folder.mkdir(parents=True)
-    with FhirFolder(folder, "bundle") as target:
-        for lines in DatasetsToFhir(datasets, release):
-            target.write(lines)
-    return sorted(folder.glob("*.json"), key=lambda path: (path.stem != "study", path.name))
-
-
-def resources(paths: Sequence[Path]) -> Iterator[dict[str, Any]]:
-    for path in paths:
-        for entry in json.loads(path.read_bytes())["entry"]:
-            yield entry["resource"]
-
-
-def post(base: str, paths: Sequence[Path]) -> None:
+def taken(base: str, paths: Sequence[Path]) -> None:
     """Give the transactions to a server, which has to take every resource of every one."""
-    for path in paths:
-        headers = {"Content-Type": "application/fhir+json"}
-        request = urllib.request.Request(base, path.read_bytes(), headers)  # noqa: S310 -- it is http
-        with urllib.request.urlopen(request, timeout=300) as response:  # noqa: S310 -- it is http
-            answer = json.load(response)
-        refused = [
-            entry["response"]
-            for entry in answer["entry"]
-            if entry["response"]["status"][:3] not in {"200", "201"}
-        ]
-        assert not refused
-
-
-def read_back(base: str, paths: Sequence[Path], out: Path, **asked: Any) -> Fetched:
-    kinds = tuple(sorted({one["resourceType"] for one in resources(paths)}))
-    server = Server(base)
-    try:
-        return fetch(Asked(base, types=kinds, **asked), out, server)
-    finally:
-        server.close()
+    assert not post(base, paths)
 
 
 def same(datasets: Sequence[Dataset], folder: Path) -> None:
-    assert not compare(datasets, to_sdtm([folder], release="R4").datasets)
+    assert not differences(datasets, folder)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +50,8 @@ def given(
 ) -> tuple[str, list[Path]]:
     """Return the strict server that has the ten subjects, and what it was given."""
     paths = bundles(pilot, tmp_path_factory.mktemp("given") / "fhir")
-    post(strict, paths)
-    post(strict, paths)  # a second time updates, and doubles nothing
+    taken(strict, paths)
+    taken(strict, paths)  # a second time updates, and doubles nothing
     return strict, paths
 
 
@@ -161,22 +94,18 @@ def test_everything_of_a_studys_subjects(given: tuple[str, list[Path]], tmp_path
         assert counts[kind] == sent.count(kind)
 
 
-def test_a_strict_server_takes_the_shipped_sample(strict: str, sample: list[Dataset], tmp_path: Path) -> None:
-    paths = bundles(sample, tmp_path / "fhir")
-    post(strict, paths)
-    ours = {(one["resourceType"], one["id"]) for one in resources(paths)}
-    read_back(strict, paths, tmp_path / "back")
-    for path in (tmp_path / "back").glob("*.ndjson"):  # the server holds the pilot, too
-        texts = path.read_bytes().splitlines(keepends=True)
-        path.write_bytes(b"".join(one for one in texts if (path.stem, json.loads(one)["id"]) in ours))
-    same(sample, tmp_path / "back")
+def test_a_strict_server_takes_a_shipped_sample(strict: str, tmp_path: Path) -> None:
+    datasets = of_subjects(sample("nct06737380"), SAMPLE_SUBJECTS)
+    found = check(strict, datasets, tmp_path, page=100, times=1)
+    assert found.counts["resources"] > 500
+    assert found.faults == []
 
 
 def test_a_lenient_server_gives_back_the_same_datasets(
     lenient: str, pilot: list[Dataset], tmp_path: Path
 ) -> None:
     paths = bundles(pilot, tmp_path / "fhir")
-    post(lenient, paths)
+    taken(lenient, paths)
     assert read_back(lenient, paths, tmp_path / "back").exit_code == 0
     same(pilot, tmp_path / "back")
 
