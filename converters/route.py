@@ -334,16 +334,24 @@ def _dispensings(
 def _encounters(
     found: list[Domain], live: np.ndarray, staged: Staged, identities: Identities, vocabulary: Vocabulary
 ) -> Routed:
-    """An encounter that something ordered is a visit of the study, and no stay of its own."""
+    """A stay in hospital is a visit of the study only where something ordered it, or it names a planned one.
+
+    Any other encounter may be a visit, whether it was planned or not.
+    """
     routed = _each(found, live, staged, identities, vocabulary)
-    table = staged.table("Encounter")
-    assert table is not None  # noqa: S101 -- its resources are routed
-    ordered = column(table, "basedOn[].reference").is_valid().to_numpy(zero_copy_only=False)
-    for place, (domain, rowset) in enumerate(routed.rowsets):
-        if domain.code == "HO":
-            own = ~ordered[rowset.base.to_numpy()]
-            routed.rowsets[place] = (domain, rowset.take(pa.array(np.flatnonzero(own))))
-    return routed
+    rowsets = {domain.code: (domain, rowset) for domain, rowset in routed.rowsets}
+    (visit, visits), (stay, stays) = rowsets["SV"], rowsets["HO"]
+    planned = _planned(StagedLeaves(visit, staged, identities, visits), vocabulary)
+    own = np.setdiff1d(stays.base.to_numpy(), visits.base.to_numpy()[planned])
+    kept = np.setdiff1d(visits.base.to_numpy(), own)
+    return Routed(rowsets=[(visit, _whole(kept)), (stay, _whole(own))])
+
+
+def _planned(leaves: StagedLeaves, vocabulary: Vocabulary) -> np.ndarray:
+    """Return which encounters something ordered, and which name a planned visit."""
+    named = leaves.domain.rules["VISITNUM"].to_sdtm(leaves, vocabulary).values
+    met = pc.or_(leaves("basedOn[].reference").is_valid(), named.is_valid())
+    return np.asarray(met.to_numpy(zero_copy_only=False))
 
 
 Route = Callable[[list[Domain], np.ndarray, Staged, Identities, Vocabulary], Routed]
