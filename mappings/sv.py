@@ -1,8 +1,8 @@
 """SV, Subject Visits: one record per visit, had or planned, per subject.
 
 An Encounter is a visit, but for a stay in hospital that nothing of the plan asked for, which is HO. Which
-planned visit it is, it says itself, or what it was ordered for says it; what names none is numbered afterwards, by its
-day. Visits without an Encounter, and missed ones, are added then.
+planned visit it is, it says itself, or what it was ordered for says it; what names none is numbered then,
+by its day. Visits without an Encounter, and missed ones, are added last.
 """
 
 from __future__ import annotations
