@@ -19,7 +19,6 @@ from trialbridge.define_xml.model import (
     ItemDef,
     ItemGroupDef,
     ItemRef,
-    Leaf,
     MetaDataVersion,
     MethodDef,
     Origin,
@@ -28,6 +27,7 @@ from trialbridge.define_xml.model import (
     ValueListDef,
     WhereClauseDef,
 )
+from trialbridge.define_xml.references import Leaf
 from trialbridge.define_xml.study import StudyDescription
 from trialbridge.define_xml.value_level import ValueItem, find_topic, targets, value_items, variable_origin
 from trialbridge.model import Dataset, Variable

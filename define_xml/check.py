@@ -17,11 +17,12 @@ from trialbridge.define_xml.version_2_0 import lift_names
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 
-_ARM = "http://www.cdisc.org/ns/arm/v1.0"
 _SCHEMAS = {False: "cdisc-define-2.1/define2-1-0.xsd", True: "cdisc-arm-1.0/arm1-0-0.xsd"}
 
 _REFERENCES = {
     "ItemOID": "ItemDef",
+    "ItemGroupOID": "ItemGroupDef",
+    "ParameterOID": "ItemDef",
     "def:ItemOID": "ItemDef",
     "MethodOID": "MethodDef",
     "CodeListOID": "CodeList",
@@ -35,7 +36,7 @@ _REFERENCES = {
 }
 """Which element an attribute names by its OID."""
 
-_ALWAYS_USED = {"def:Standard"}
+_ALWAYS_USED = {"def:Standard", "ItemGroupDef"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,41 @@ def check_define(source: Path) -> list[Finding]:
         root = parse_define(source)
     except ReadError as error:
         return [Finding(Severity.ERROR, "define-not-xml", error.problem, source=source.name)]
+    faults = check_tree(root, is_2_0=lift_names(root))
     return [
-        Finding(severity, rule, message, path=path, source=source.name)
-        for check in (_OLD_CHECKS if lift_names(root) else _CHECKS)
-        for severity, rule, message, path in check(root)
+        Finding(
+            fault.severity,
+            fault.rule,
+            f"line {fault.line}: {fault.message}",
+            path=fault.path,
+            source=source.name,
+        )
+        for fault in faults
     ]
 
 
-_Fault = tuple[Severity, str, str, str]
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something wrong in a tree: the line and the path of the element."""
+
+    severity: Severity
+    rule: str
+    message: str
+    path: str
+    line: int | None = None
+
+
+def check_tree(root: etree._Element, *, is_2_0: bool) -> Iterator[Fault]:
+    """Yield everything that is wrong with the ODM element `root`, in names of version 2.1."""
+    for check in _OLD_CHECKS if is_2_0 else _CHECKS:
+        yield from check(root)
+
+
+def _fault(severity: Severity, rule: str, message: str, element: etree._Element) -> Fault:
+    """Return what is wrong with `element`."""
+    line = element.sourceline
+    path = element.getroottree().getpath(element)
+    return Fault(severity, rule, message, path, line if isinstance(line, int) else None)
 
 
 @cache
@@ -128,14 +156,14 @@ def _validator(*, arm: bool) -> etree.XMLSchema:
     return etree.XMLSchema(etree.parse(asset("validate", "schema", _SCHEMAS[arm])))
 
 
-def _schema(root: etree._Element) -> Iterator[_Fault]:
+def _schema(root: etree._Element) -> Iterator[Fault]:
     """Yield the faults against the official schema."""
-    validator = _validator(arm=_ARM in root.nsmap.values())
+    validator = _validator(arm=root.find(f".//{element_name('arm:AnalysisResultDisplays')}") is not None)
     if not validator.validate(root):
         entries: Any = validator.error_log  # iterable, which its stubs do not know
         for entry in entries:
             message = entry.message.replace("{" + NAMESPACES["odm"] + "}", "")
-            yield Severity.ERROR, "define-schema", f"line {entry.line}: {message}", entry.path or ""
+            yield Fault(Severity.ERROR, "define-schema", message, entry.path or "", entry.line)
 
 
 def _definitions(root: etree._Element) -> Iterator[tuple[str, str, etree._Element]]:
@@ -154,44 +182,44 @@ def _references(root: etree._Element) -> Iterator[tuple[str, str, etree._Element
                 yield kinds[str(name)], str(value), element
 
 
-def _duplicates(root: etree._Element) -> Iterator[_Fault]:
+def _duplicates(root: etree._Element) -> Iterator[Fault]:
     """Yield every OID that is defined twice, and every codelist name that is."""
     seen: set[str] = set()
     names = (("codelist name", item.get("Name", ""), item) for item in root.iter(element_name("CodeList")))
     for kind, oid, element in (*_definitions(root), *names):
         key = oid if kind != "codelist name" else f"codelist name {oid}"
         if key in seen:
-            yield Severity.ERROR, "define-oid-twice", f"{_at(element)}: {key} is there twice", _path(element)
+            yield _fault(Severity.ERROR, "define-oid-twice", f"{key} is there twice", element)
         seen.add(key)
 
 
-def _dangling(root: etree._Element) -> Iterator[_Fault]:
+def _dangling(root: etree._Element) -> Iterator[Fault]:
     """Yield every reference to something that is not defined."""
     defined = {(kind, oid) for kind, oid, _ in _definitions(root)}
     for kind, oid, element in _references(root):
         if (kind, oid) not in defined:
-            message = f"{_at(element)}: there is no {kind} {oid}"
-            yield Severity.ERROR, "define-oid-missing", message, _path(element)
+            message = f"there is no {kind} {oid}"
+            yield _fault(Severity.ERROR, "define-oid-missing", message, element)
 
 
-def _unused(root: etree._Element) -> Iterator[_Fault]:
+def _unused(root: etree._Element) -> Iterator[Fault]:
     """Yield every definition that nothing refers to."""
     used = {(kind, oid) for kind, oid, _ in _references(root)}
     for kind, oid, element in _definitions(root):
         if (kind, oid) not in used and kind not in _ALWAYS_USED:
-            message = f"{_at(element)}: nothing uses {kind} {oid}"
-            yield Severity.WARNING, "define-unused", message, _path(element)
+            message = f"nothing uses {kind} {oid}"
+            yield _fault(Severity.WARNING, "define-unused", message, element)
 
 
-def _broken(root: etree._Element) -> Iterator[_Fault]:
+def _broken(root: etree._Element) -> Iterator[Fault]:
     """Yield the elements that break one of the rules beyond the schema."""
     for rule in _RULES:
         for element in root.xpath(rule.faults, namespaces=NAMESPACES):  # type: ignore[union-attr]
             assert isinstance(element, etree._Element)  # noqa: S101, SLF001
-            yield rule.severity, rule.name, f"{_at(element)}: {rule.message}", _path(element)
+            yield _fault(rule.severity, rule.name, rule.message, element)
 
 
-def _cross(root: etree._Element) -> Iterator[_Fault]:
+def _cross(root: etree._Element) -> Iterator[Fault]:
     """Yield what only shows when a definition and its references are seen together."""
     items = {element.get("OID", ""): element for element in root.iter(element_name("ItemDef"))}
     lists = {element.get("OID", ""): element for element in root.iter(element_name("def:ValueListDef"))}
@@ -215,23 +243,23 @@ def _values(
 
 def _item_faults(
     reference: etree._Element, item: etree._Element, values: list[etree._Element]
-) -> Iterator[_Fault]:
+) -> Iterator[Fault]:
     """Yield the faults of a variable as its dataset refers to it."""
-    place, at = _path(item), f"{_at(item)}: {item.get('OID')}"
+    at = item.get("OID")
     origins = _origins(item)
     if not origins and not (values and all(_origins(value) for value in values)):
-        yield Severity.ERROR, "define-origin", f"{at} has no origin, nor has each of its values", place
+        yield _fault(Severity.ERROR, "define-origin", f"{at} has no origin, nor has each of its values", item)
     if "Derived" in origins and not reference.get("MethodOID") and not values:
-        yield Severity.WARNING, "define-method", f"{at} is derived and names no method", place
+        yield _fault(Severity.WARNING, "define-method", f"{at} is derived and names no method", item)
     if reference.get(attribute_name("def:HasNoData")) and not item.get(attribute_name("def:CommentOID")):
-        yield Severity.ERROR, "define-no-data", f"{at} has no data and no comment says why", place
+        yield _fault(Severity.ERROR, "define-no-data", f"{at} has no data and no comment says why", item)
     for value in values:
         if origins and _origins(value) and origins != _origins(value):
             message = f"{at} and {value.get('OID')} have different origins"
-            yield Severity.ERROR, "define-origin", message, place
+            yield _fault(Severity.ERROR, "define-origin", message, item)
         if _length(value) > _length(item) > 0:
             message = f"{value.get('OID')} is longer than {item.get('OID')}"
-            yield Severity.ERROR, "define-length", f"{_at(value)}: {message}", _path(value)
+            yield _fault(Severity.ERROR, "define-length", message, value)
 
 
 def _origins(item: etree._Element) -> set[str]:
@@ -243,22 +271,13 @@ def _length(item: etree._Element) -> int:
     return int(text) if text.isdecimal() else 0
 
 
-def _at(element: etree._Element) -> str:
-    return f"line {element.sourceline}"
-
-
-def _path(element: etree._Element) -> str:
-    """Return the place of an element inside its file."""
-    return element.getroottree().getpath(element)
-
-
-def _version(root: etree._Element) -> Iterator[_Fault]:
+def _version(root: etree._Element) -> Iterator[Fault]:
     """Yield that a file of version 2.0 is checked in part only."""
     message = "this is Define-XML 2.0: its OIDs are checked, not its schema nor what version 2.1 adds"
-    yield Severity.NOTICE, "define-version", message, _path(root)
+    yield _fault(Severity.NOTICE, "define-version", message, root)
 
 
-_CHECKS: tuple[Callable[[etree._Element], Iterator[_Fault]], ...] = (
+_CHECKS: tuple[Callable[[etree._Element], Iterator[Fault]], ...] = (
     _schema,
     _duplicates,
     _dangling,

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from trialbridge.define_xml.model import Define, DocumentRef, Leaf
+from trialbridge.define_xml.model import Define
+from trialbridge.define_xml.references import DocumentRef, Leaf
 
 
 def with_documents(define: Define, crf: Mapping[str, str], supplements: Mapping[str, str]) -> Define:

@@ -187,7 +187,7 @@ def _(_place: Translated, child: etree._Element) -> bool:
     return (
         not child.attrib
         and len(child) == 1
-        and dict(child[0].attrib) == {_LANGUAGE: "en"}
+        and child[0].attrib.items() == [(_LANGUAGE, "en")]
         and not len(child[0])
     )
 
@@ -213,3 +213,16 @@ def _order(places: list[int]) -> tuple[int, ...]:
     ordered = sorted(range(len(places)), key=places.__getitem__)
     numbers = {child: number for number, child in enumerate(ordered)}
     return tuple(numbers[child] for child in range(len(places))) if places != sorted(places) else ()
+
+
+def sort_children(element: etree._Element, kind: type) -> None:
+    """Put the children of `element`, and theirs, into the order of the schema; what it does not know last."""
+    fields = [field for field in layout(kind) if child_name(field.place)]
+    places = {child_name(field.place): place for place, field in enumerate(fields)}
+    element[:] = sorted(element, key=lambda child: places.get(str(child.tag), len(places)))
+    for child in element:
+        place = places.get(str(child.tag))
+        field = fields[place] if place is not None else None
+        if field and isinstance(field.place, Child):
+            for inner in child if field.place.wrapper else (child,):
+                sort_children(inner, field.type)

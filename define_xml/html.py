@@ -19,7 +19,6 @@ from trialbridge.define_xml.model import (
     ItemDef,
     ItemGroupDef,
     ItemRef,
-    Leaf,
     MetaDataVersion,
     MethodDef,
     Origin,
@@ -28,6 +27,7 @@ from trialbridge.define_xml.model import (
     ValueListDef,
     WhereClauseDef,
 )
+from trialbridge.define_xml.references import Leaf
 
 _SIGNS = {"EQ": "=", "NE": "≠", "LT": "<", "LE": "≤", "GT": ">", "GE": "≥", "IN": "in", "NOTIN": "not in"}
 _LISTED = {"IN", "NOTIN"}

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from trialbridge.define_xml.rest import NOTHING, Markup, Rest
+from trialbridge.define_xml.analysis import ResultDisplay
+from trialbridge.define_xml.references import DocumentRef, Element, Leaf
+from trialbridge.define_xml.rest import Markup
 from trialbridge.define_xml.schema import (
     OID,
     Attribute,
@@ -24,41 +26,6 @@ from trialbridge.define_xml.schema import (
 
 STYLESHEET = "define2-1.xsl"
 PROLOG = (Markup("?xml-stylesheet", text=f'type="text/xsl" href="{STYLESHEET}"'),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Element:
-    """What every element has: ``rest`` is what stands in it beyond the fields of its class."""
-
-    rest: Rest = NOTHING
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PDFPageRef(Element):
-    """Pages of a PDF document."""
-
-    type: Annotated[str, Attribute("Type")]
-    page_refs: Annotated[str | None, Attribute("PageRefs")] = None
-    first_page: Annotated[int | None, Attribute("FirstPage")] = None
-    last_page: Annotated[int | None, Attribute("LastPage")] = None
-    title: Annotated[str | None, Attribute("Title")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentRef(Element):
-    """A document that a `Leaf` locates."""
-
-    leaf_id: Annotated[str, Attribute("leafID")]
-    pdf_page_refs: Annotated[tuple[PDFPageRef, ...], Child("def:PDFPageRef")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf(Element):
-    """Where a dataset or a document lies, relative to the define.xml."""
-
-    id: Annotated[str, Attribute("ID")]
-    href: Annotated[str, Attribute("xlink:href")]
-    title: Annotated[str, Text("def:title")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,65 +248,6 @@ class CommentDef(Element):
     oid: OID
     description: Description
     document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisDataset(Element):
-    """A dataset that an analysis reads: which of its records, and which variables it analyses."""
-
-    item_group_oid: Annotated[str, Attribute("ItemGroupOID")]
-    where_clause_oid: Annotated[str | None, Reference("def:WhereClauseRef", "WhereClauseOID")] = None
-    variable_oids: Annotated[tuple[str, ...], Reference("arm:AnalysisVariable", "ItemOID")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisDatasets(Element):
-    """The datasets that an analysis reads."""
-
-    comment_oid: CommentOID = None
-    datasets: Annotated[tuple[AnalysisDataset, ...], Child("arm:AnalysisDataset")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Documentation(Element):
-    """Why and how an analysis is made."""
-
-    description: Description
-    document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProgrammingCode(Element):
-    """The program of an analysis, or where it lies."""
-
-    context: Annotated[str | None, Attribute("Context")] = None
-    code: Annotated[str | None, Text("arm:Code")] = None
-    document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AnalysisResult(Element):
-    """One result of a display (ADaM's analysis results metadata)."""
-
-    oid: OID
-    parameter_oid: Annotated[str | None, Attribute("ParameterOID")] = None
-    reason: Annotated[str, Attribute("AnalysisReason")]
-    purpose: Annotated[str, Attribute("AnalysisPurpose")]
-    description: Description
-    datasets: Annotated[AnalysisDatasets, Child("arm:AnalysisDatasets")]
-    documentation: Annotated[Documentation | None, Child("arm:Documentation")] = None
-    code: Annotated[ProgrammingCode | None, Child("arm:ProgrammingCode")] = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultDisplay(Element):
-    """A table, listing or figure of analysis results."""
-
-    oid: OID
-    name: Name
-    description: Description
-    document_refs: Annotated[tuple[DocumentRef, ...], Child("def:DocumentRef")] = ()
-    results: Annotated[tuple[AnalysisResult, ...], Child("arm:AnalysisResult")] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

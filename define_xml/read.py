@@ -17,10 +17,8 @@ from trialbridge.define_xml.model import Define, MetaDataVersion
 from trialbridge.define_xml.rest import Markup, markup_of
 from trialbridge.define_xml.schema import NAMESPACES, Child, element_name, layout
 from trialbridge.define_xml.upgrade import upgrade
-from trialbridge.define_xml.version_2_0 import is_2_0, rename
+from trialbridge.define_xml.version_2_0 import is_2_0, prefixes_of, rename
 from trialbridge.errors import ReadError
-
-USUAL_PREFIXES = (("", NAMESPACES["odm"]), ("def", NAMESPACES["def"]), ("xlink", NAMESPACES["xlink"]))
 
 
 def read_define(source: Path) -> Define:
@@ -149,4 +147,4 @@ def _outside(root: etree._Element, *, before: bool) -> list[Markup]:
 def _unusual(prefixes: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """Return the prefixes that a file declares; nothing, where they are the usual ones."""
     said = tuple(sorted((prefix or "", uri) for prefix, uri in prefixes.items()))
-    return () if said == USUAL_PREFIXES else said
+    return () if said == prefixes_of(is_2_0=False) else said

@@ -21,6 +21,17 @@ def is_2_0(namespaces: Iterable[str]) -> bool:
     return NAMESPACE_2_0 in namespaces
 
 
+def prefixes_of(*, is_2_0: bool) -> tuple[tuple[str, str], ...]:
+    """Return the prefixes that a file of a version declares.
+
+    Example:
+        >>> dict(prefixes_of(is_2_0=True))["def"]
+        'http://www.cdisc.org/ns/def/v2.0'
+    """
+    own = NAMESPACE_2_0 if is_2_0 else NAMESPACES["def"]
+    return (("", NAMESPACES["odm"]), ("def", own), ("xlink", NAMESPACES["xlink"]))
+
+
 def lift_names(root: etree._Element) -> bool:
     """Return whether the tree is of version 2.0; its names then are those of 2.1."""
     elements = list(root.iter("{*}*"))

@@ -13,7 +13,6 @@ from lxml import etree
 from trialbridge.define_xml.assets import asset
 from trialbridge.define_xml.elements import stands_for
 from trialbridge.define_xml.model import STYLESHEET, Define
-from trialbridge.define_xml.read import USUAL_PREFIXES
 from trialbridge.define_xml.rest import Rest, Spelling, append_markup, node_of
 from trialbridge.define_xml.schema import (
     NAMESPACES,
@@ -28,7 +27,7 @@ from trialbridge.define_xml.schema import (
     layout,
     to_text,
 )
-from trialbridge.define_xml.version_2_0 import NAMESPACE_2_0, is_2_0, rename
+from trialbridge.define_xml.version_2_0 import NAMESPACE_2_0, is_2_0, prefixes_of, rename
 from trialbridge.errors import WriteError
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -75,7 +74,7 @@ def to_tree(define: Define) -> etree._Element:
     Raises:
         WriteError: A text holds a character that XML does not have.
     """
-    prefixes = {prefix or None: uri for prefix, uri in define.prefixes or USUAL_PREFIXES}
+    prefixes = {prefix or None: uri for prefix, uri in define.prefixes or prefixes_of(is_2_0=False)}
     root = etree.Element(element_name("ODM"), nsmap=prefixes)  # type: ignore[arg-type]
     _fill(root, define)
     return root
