@@ -100,6 +100,7 @@ def counter(
     skipped: frozenset[str] = frozenset(),
     *,
     only_typed: bool = False,
+    flat: bool = False,
     urls: Iterable[str] = (),
 ) -> Counter:
     """Return the counting plan of a place and all below it.
@@ -110,17 +111,24 @@ def counter(
         depth: How many places stand above it.
         skipped: Elements that another plan counts.
         only_typed: Count what is below the typed elements alone.
+        flat: Fetch what single parts hold in the same call: quicker where most of them are there.
         urls: Of a list of extensions, the addresses of those that are read.
     """
     unread = tuple(name for name in position.unread if name not in skipped and not only_typed)
     below = {
-        name: counter(part, f"{path}.{name}", depth + 1, urls=position.urls.get(name, ()))
+        name: counter(part, f"{path}.{name}", depth + 1, flat=flat, urls=position.urls.get(name, ()))
         for name, part in position.typed.items()
         if part is not None and depth < DEEPEST
     }
     below = {name: plan for name, plan in below.items() if not plan.idle}
     lists = [name for name in below if position.elements[name].many]
     singles = [name for name in below if name not in lists]
+    if flat:
+        for name in singles:
+            part = below.pop(name)
+            unread += tuple(f"{name}.{one}" for one in part.unread)
+            below |= {one.path.removeprefix(f"{path}."): one for one in part.lists}
+        singles, lists = [], [*below]
     names = [*unread, *singles, *lists]
     return Counter(
         path,

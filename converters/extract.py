@@ -21,7 +21,7 @@ from trialbridge.converters.census import Census, Counter, counter
 from trialbridge.converters.decode import decode_batch
 from trialbridge.converters.fhir_json import NOT_JSON
 from trialbridge.converters.folding import Folding, Narrowing, folding_of
-from trialbridge.converters.growing import Table
+from trialbridge.converters.growing import Pointers, Same, Table
 from trialbridge.converters.read_fhir import Batch, Source
 from trialbridge.elements import Version, resource_types
 from trialbridge.findings import Finding
@@ -191,14 +191,14 @@ class Extraction:
         self.first += rows
         table.point(
             _uid=np.arange(first, self.first),
-            _source=pa.repeat(pa.scalar(self.number, pa.int32()), rows),
-            _position=_chosen(batch.position, kept),
+            _source=Same(self.number, rows),
+            _position=np.array(_chosen(batch.position, kept), np.int64),
             _within=_repeated(_chosen(batch.within, kept)),
-            _scope=pa.repeat(batch.scope, rows),
+            _scope=Same(batch.scope, rows),
             _url=_repeated(_chosen(batch.full_url, kept)),
             _parent=_repeated(_chosen(batch.parent, kept)),
             _hash=_digests(_chosen(batch.data, kept)),
-            _version=pa.repeat(version, rows),
+            _version=Same(version, rows),
         )
         if batch.type in KEPT:
             self._keep(batch.type, _chosen(batch.data, kept), first)
@@ -208,7 +208,7 @@ class Extraction:
         """Keep resources as they are written."""
         table = self._table((kind, WHOLE), {"text": "text"}, UNIT_POINTERS)
         rows = len(texts)
-        table.point(_parent=np.arange(first, first + rows), _item=pa.repeat("", rows))
+        table.point(_parent=np.arange(first, first + rows), _item=Same("", rows))
         table.columns.cells["text"] += [bytes(text).decode() for text in texts]
         table.grow(rows)
 
@@ -230,9 +230,9 @@ def _chosen(values: Sequence[Any], kept: Sequence[int]) -> Sequence[Any]:
     return values if len(kept) == len(values) else [values[number] for number in kept]
 
 
-def _repeated(texts: Sequence[str]) -> pa.Array | Sequence[str]:
-    """Return texts, as an array at once where all are empty."""
-    return texts if any(texts) else pa.repeat("", len(texts))
+def _repeated(texts: Sequence[str]) -> Pointers:
+    """Return texts, as one where all are empty."""
+    return texts if any(texts) else Same("", len(texts))
 
 
 def _digests(texts: Iterable[bytes]) -> np.ndarray:

@@ -33,11 +33,11 @@ class Folding:
     plans: tuple[Counter, ...]
 
 
-def folding_of(made: Reader, found: Folded) -> Folding:
-    """Return a folding reader with its counting plans."""
+def folding_of(made: Reader, found: Folded, *, flat: bool = False) -> Folding:
+    """Return a folding reader with its counting plans, see `counter`."""
     names = frozenset(fold.name for fold in found.folds)
     plans = tuple(counter(fold.position, made.kind, only_typed=True) for fold in found.folds)
-    return Folding(found, counter(found.position, made.kind, skipped=names), plans)
+    return Folding(found, counter(found.position, made.kind, skipped=names, flat=flat), plans)
 
 
 @dataclass
@@ -63,7 +63,7 @@ class Narrowing:
         self.rows = self.rows + len(rows) if before == msgspec.json.encode(self.seen) else 0
         self.narrow = None
         if self.rows >= FAMILIAR:
-            self.narrow = folding_of(made, self.whole.reader.narrowed(self.seen))
+            self.narrow = folding_of(made, self.whole.reader.narrowed(self.seen), flat=True)
 
 
 @dataclass

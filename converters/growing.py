@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -22,6 +23,17 @@ FLUSH = 16384
 """Rows from which a table makes a record batch of them."""
 
 
+class Same(NamedTuple):
+    """A pointer that is the same in a number of rows."""
+
+    value: str | int
+    rows: int
+
+
+Pointers = Same | pa.Array | np.ndarray | Sequence[Any]
+"""A pointer of some rows."""
+
+
 @dataclass
 class Table:
     """Columns that grow, and become record batches; a column that holds nothing is left out of its batch."""
@@ -29,7 +41,7 @@ class Table:
     wires: Mapping[str, str]
     kinds: Mapping[str, pa.DataType]
     census: Census
-    pointers: dict[str, list[pa.Array]] = field(default_factory=lambda: defaultdict(list))
+    pointers: dict[str, list[Pointers]] = field(default_factory=lambda: defaultdict(list))
     columns: Columns = field(default_factory=Columns)
     folding: Folding | None = None
     folded: dict[str, FoldedCells] = field(default_factory=dict)
@@ -45,11 +57,10 @@ class Table:
             pairs = zip(folding.reader.folds, folding.plans, strict=True)
             self.folded = {fold.name: FoldedCells(fold, plan) for fold, plan in pairs}
 
-    def point(self, **values: pa.Array | np.ndarray | Sequence[Any]) -> None:
+    def point(self, **values: Pointers) -> None:
         """Append the pointers of rows."""
         for name, some in values.items():
-            whole = some if isinstance(some, pa.Array) else pa.array(some, self.kinds[name])
-            self.pointers[name].append(whole)
+            self.pointers[name].append(some)
 
     def fill(self, plan: ReadPlan, rows: Sequence[Row]) -> None:
         """Read rows."""
@@ -59,7 +70,8 @@ class Table:
     def count(self, plan: Counter, rows: list[Row]) -> list[int]:
         """Count what nothing reads of the last rows, and return which of them are in the sample."""
         count(plan, rows, self.census)
-        chosen: list[int] = np.flatnonzero(self.pointers["_hash"][-1].to_numpy() % SAMPLED == 0).tolist()
+        hashes = np.asarray(self.pointers["_hash"][-1])
+        chosen: list[int] = np.flatnonzero(hashes % SAMPLED == 0).tolist()
         self.sampled[plan] += [rows[number] for number in chosen]
         return chosen
 
@@ -72,7 +84,7 @@ class Table:
     def flush(self) -> None:
         """Turn what there is into a record batch."""
         if self.columns.rows:
-            arrays = {name: pa.concat_arrays(self.pointers[name]) for name in self.kinds}
+            arrays = {name: _pointers(self.pointers[name], kind) for name, kind in self.kinds.items()}
             spread = dict(self._spread())
             for cells in self.folded.values():
                 cells.count(self.census)
@@ -93,6 +105,19 @@ class Table:
             for found, rows in cells.columns():
                 for name in filter(found.holds, (*cells.fold.plan.singles, *cells.fold.plan.repeated)):
                     yield name, _column(found, name, self.wires[name]).take(rows)
+
+
+def _pointers(parts: Sequence[Pointers], kind: pa.DataType) -> pa.Array:
+    """Return the pointers of all rows; made at once, for those of 256 rows alone cost more than they hold."""
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return pa.array(np.concatenate(parts), kind)
+    arrays = []
+    for same, some in groupby(parts, lambda part: part.value if isinstance(part, Same) else None):
+        if same is None:
+            arrays += [part if isinstance(part, pa.Array) else pa.array(part, kind) for part in some]
+        else:
+            arrays.append(pa.repeat(pa.scalar(same, kind), sum(part.rows for part in some)))
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 
 def _column(columns: Columns, name: str, wired: str) -> pa.Array:

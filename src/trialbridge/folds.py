@@ -69,7 +69,8 @@ class Folded:
     def narrowed(self, seen: Seen) -> Folded:
         """Return what reads resources that have no more elements than were seen, and refuses others."""
         folds = tuple(fold for fold in self.folds if fold.name in seen)
-        return _folded(narrowed(self.shape, seen, self.units), self.units.intersection(seen), folds)
+        shape = narrowed(self.shape, seen, self.units)
+        return _folded(shape, self.units.intersection(seen), folds, flat=True)
 
 
 def folded(made: Reader) -> Folded | None:
@@ -91,8 +92,11 @@ def folded(made: Reader) -> Folded | None:
     return _folded(shape, frozenset(made.units), folds)
 
 
-def _folded(shape: Shape, units: frozenset[str], folds: tuple[Fold, ...]) -> Folded:
-    return Folded(shape, units, read_plan(shape), msgspec.json.Decoder(shape.place.strict_struct), folds)
+def _folded(
+    shape: Shape, units: frozenset[str], folds: tuple[Fold, ...], *, flat: bool = False
+) -> Folded:
+    decoder = msgspec.json.Decoder(shape.place.strict_struct)
+    return Folded(shape, units, read_plan(shape, flat=flat), decoder, folds)
 
 
 def _fold(made: Reader, name: str, columns: Mapping[str, Path]) -> Fold:

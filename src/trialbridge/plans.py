@@ -7,7 +7,7 @@ element a row, or the empty instance, and goes on with the chosen ones.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain, islice, pairwise, repeat
 from operator import attrgetter, is_not
@@ -171,32 +171,58 @@ def _joined(cells: list[Any], inner: Sequence[int], sizes: Sequence[int]) -> tup
     return kept, lengths
 
 
-def read_plan(shape: Shape) -> ReadPlan:
-    """Return the plan that reads every column of `shape`."""
-    primitives = [(name, (select, column)) for (name, select), column in shape.lists.items()]
-    parts = [(name, _part(child)) for name, child in shape.singles.items()]
-    lists = dict.fromkeys([*shape.firsts, *shape.everys, *(name for name, _ in shape.keyed)])
-    plans = [(name, _list_plan(shape, name)) for name in lists]
-    names = [*shape.leaves, *(name for name, _ in primitives), *(name for name, _ in parts), *lists]
+def read_plan(shape: Shape, *, flat: bool = False) -> ReadPlan:
+    """Return the plan that reads every column of `shape`.
+
+    Args:
+        shape: The place.
+        flat: Whether one call fetches what single parts hold, too: quicker where most of them are there.
+    """
+    places = dict(_with_singles(shape)) if flat else {"": shape}
+    leaves = {before + name: column for before, one in places.items() for name, column in one.leaves.items()}
+    primitives = [
+        (before + name, (select, column))
+        for before, one in places.items()
+        for (name, select), column in one.lists.items()
+    ]
+    parts = [] if flat else [(name, _part(child)) for name, child in shape.singles.items()]
+    plans = [(before + name, _list_plan(one, name)) for before, one in places.items() for name in _lists(one)]
+    names = [name for some in (leaves, primitives, parts, plans) for name in _names(some)]
     padding = ["__class__"] * max(0, 2 - len(names))
-    firsts = [column for _, (select, column) in primitives if select != "every"]
-    everys = [column for _, (select, column) in primitives if select == "every"]
-    below = [plan for _, (_, plan) in parts]
+    below = [*(plan for _, (_, plan) in parts), *(plan for _, plan in plans)]
     return ReadPlan(
         attrgetter(*padding, *names),
-        (*[None] * len(padding), *shape.leaves.values()),
+        (*[None] * len(padding), *leaves.values()),
         tuple(plan for _, plan in primitives),
         tuple(plan for _, plan in parts),
         tuple(plan for _, plan in plans),
         (
-            *shape.leaves.values(),
-            *firsts,
+            *leaves.values(),
+            *(column for _, (select, column) in primitives if select != "every"),
             *_all("singles", below),
-            *_all("singles", [plan for _, plan in plans]),
         ),
-        (*everys, *_all("repeated", below), *_all("repeated", [plan for _, plan in plans])),
-        frozenset(_flags(shape)),
+        (
+            *(column for _, (select, column) in primitives if select == "every"),
+            *_all("repeated", below),
+        ),
+        frozenset(chain.from_iterable(map(_flags, places.values()))),
     )
+
+
+def _with_singles(shape: Shape, before: str = "") -> Iterator[tuple[str, Shape]]:
+    """Yield a place and the single parts below it, with what their names begin with: ``meta.``."""
+    yield before, shape
+    for name, child in shape.singles.items():
+        yield from _with_singles(child, f"{before}{name}.")
+
+
+def _lists(shape: Shape) -> Iterable[str]:
+    """Return the names of the repeating elements that have parts."""
+    return dict.fromkeys([*shape.firsts, *shape.everys, *(name for name, _ in shape.keyed)])
+
+
+def _names(some: Mapping[str, Any] | Sequence[tuple[str, Any]]) -> Iterable[str]:
+    return some if isinstance(some, Mapping) else (name for name, _ in some)
 
 
 def _part(shape: Shape) -> tuple[Row, ReadPlan]:
