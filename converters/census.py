@@ -93,7 +93,7 @@ class Counter:
         return not (self.unread or self.singles or self.lists or self.urls)
 
 
-def counter(
+def counter(  # noqa: PLR0913 -- the settings of a plan, by name
     position: Position,
     path: str,
     depth: int = 0,

@@ -85,8 +85,8 @@ def _note(
     domain: Domain, leaves: StagedLeaves, finding: Finding, rows: np.ndarray, oddities: Oddities
 ) -> None:
     chosen = pa.array(np.flatnonzero(rows))
-    names = pc.unique(pc.fill_null(leaves("id"), "").take(chosen)).to_pylist()
-    oddities.add(replace(finding, domain=domain.code), len(chosen), f"{domain.source}/{min(names)}")
+    first = pc.min(pc.fill_null(leaves("id"), "").take(chosen)).as_py()
+    oddities.add(replace(finding, domain=domain.code), len(chosen), f"{domain.source}/{first}")
 
 
 Found = Iterator[tuple[Finding, np.ndarray]]
@@ -98,12 +98,29 @@ def _there(column: pa.Array) -> np.ndarray:
     return valid
 
 
-def _matches(column: pa.Array, pattern: str) -> np.ndarray:
+def _quoted(column: pa.Array) -> np.ndarray:
+    """Return where a number is written as JSON text."""
     if not pa.types.is_string(column.type):
         return np.zeros(len(column), bool)
-    found = pc.fill_null(pc.match_substring_regex(column, pattern), False)  # noqa: FBT003 -- an Arrow scalar
-    matched: np.ndarray = found.to_numpy(zero_copy_only=False)
-    return matched
+    found = pc.fill_null(pc.starts_with(column, '"'), False)  # noqa: FBT003 -- an Arrow scalar
+    quoted: np.ndarray = found.to_numpy(zero_copy_only=False)
+    return quoted
+
+
+def _zoneless(column: pa.Array) -> np.ndarray:
+    """Return where a time of day has no offset; those that end like one are not looked at further."""
+    found = np.zeros(len(column), bool)
+    if pa.types.is_string(column.type) and column.null_count < len(column):
+        zoned = pc.or_(pc.ends_with(column, "Z"), _signed(column))
+        rows = np.flatnonzero(pc.fill_null(pc.invert(zoned), False).to_numpy(zero_copy_only=False))  # noqa: FBT003 -- an Arrow scalar
+        matched = pc.match_substring_regex(column.take(pa.array(rows)), NO_ZONE)
+        found[rows] = matched.to_numpy(zero_copy_only=False)
+    return found
+
+
+def _signed(column: pa.Array) -> pa.Array:
+    """Return where the sixth character from the end is a sign, as in ``-05:00``."""
+    return pc.is_in(pc.utf8_slice_codeunits(column, -6, -5), pa.array(["+", "-"]))
 
 
 def _read_as(rule: Rule, kind: type[Codec]) -> Iterator[str]:
@@ -148,7 +165,7 @@ def _quoted_numbers(domain: Domain, leaves: StagedLeaves, records: Records, voca
             message = "a number is written as JSON text; it was read all the same"
             yield (
                 Finding(Severity.WARNING, "number-as-text", message, variable=name, path=path),
-                _matches(leaves(path), '^"'),
+                _quoted(leaves(path)),
             )
 
 
@@ -164,7 +181,7 @@ def _times_without_zone(
             message = "a time of day without an offset is no FHIR dateTime; none is assumed"
             yield (
                 Finding(Severity.NOTICE, "time-without-zone", message, variable=name, path=path),
-                _matches(leaves(path), NO_ZONE),
+                _zoneless(leaves(path)),
             )
 
 

@@ -67,6 +67,18 @@ class DateTime:
         return _where(legal("dateTime", column), column)
 
 
+def unquoted(column: pa.Array) -> pa.Array:
+    """Return numbers without the quotes of those that were sent as JSON text.
+
+    Example:
+        >>> unquoted(pa.array(['"72.50"', "1", None])).to_pylist()
+        ['72.50', '1', None]
+    """
+    if not pc.any(pc.starts_with(column, '"')).as_py():
+        return column
+    return pc.replace_substring_regex(column, '^"(.*)"$', r"\1")
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A number, as the text that was written: ``72.50`` stays ``72.50``."""
@@ -75,7 +87,7 @@ class Number:
 
     def to_sdtm(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the number's text; quotes around it are taken off."""
-        return pc.replace_substring_regex(column, '^"(.*)"$', r"\1")
+        return unquoted(column)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Codec
         """Return the text where it is a number in JSON."""

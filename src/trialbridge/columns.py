@@ -114,7 +114,10 @@ def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray:
-    return pc.fill_null(column.cast(TEXT), "").dictionary_encode()
+    if column.null_count == len(column):
+        return pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(column), np.int32)), [""])
+    text = column.cast(TEXT)
+    return (pc.fill_null(text, "") if text.null_count else text).dictionary_encode()
 
 
 def _numbered(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -156,7 +159,9 @@ def split(text: str) -> list[str]:
 
 def first_valid(columns: Sequence[pa.Array]) -> tuple[pa.Array, pa.Array]:
     """Return the first value of each row that is not null, and which column it came from."""
-    which = blank(len(columns[0]), pa.uint8())
-    for number in reversed(range(len(columns))):
+    rows = len(columns[0])
+    which = blank(rows, pa.uint8())
+    held = [number for number, column in enumerate(columns) if column.null_count < rows]
+    for number in reversed(held):
         which = pc.if_else(columns[number].is_valid(), pa.scalar(number, pa.uint8()), which)
-    return pc.coalesce(*columns), which
+    return pc.coalesce(*(columns[number] for number in held or range(len(columns)))), which

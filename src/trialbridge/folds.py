@@ -92,9 +92,7 @@ def folded(made: Reader) -> Folded | None:
     return _folded(shape, frozenset(made.units), folds)
 
 
-def _folded(
-    shape: Shape, units: frozenset[str], folds: tuple[Fold, ...], *, flat: bool = False
-) -> Folded:
+def _folded(shape: Shape, units: frozenset[str], folds: tuple[Fold, ...], *, flat: bool = False) -> Folded:
     decoder = msgspec.json.Decoder(shape.place.strict_struct)
     return Folded(shape, units, read_plan(shape, flat=flat), decoder, folds)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge import crosswalks
-from trialbridge.codecs import NUMBER
+from trialbridge.codecs import NUMBER, unquoted
 from trialbridge.columns import TEXT, by_value, distinct
 from trialbridge.concept_maps import UNITS
 from trialbridge.rules import Cells, Leaves, Written, cells_of
@@ -33,8 +33,10 @@ class Measured:
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
         """Return comparator and number, as written."""
         comparator, value = (leaves(path) for path in self.paths)
-        number = pc.replace_substring_regex(value, '^"(.*)"$', r"\1")
-        return cells_of(pc.binary_join_element_wise(pc.fill_null(comparator, ""), number, ""), value)
+        number = unquoted(value)
+        if comparator.null_count < len(comparator):
+            number = pc.binary_join_element_wise(pc.fill_null(comparator, ""), number, "")
+        return cells_of(number, value)
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
         """Return comparator and number, where the text is one."""
