@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -30,7 +30,7 @@ class Same(NamedTuple):
     rows: int
 
 
-Pointers = Same | pa.Array | np.ndarray | Sequence[Any]
+Pointers: TypeAlias = Same | pa.Array | np.ndarray | Sequence[Any]
 """A pointer of some rows."""
 
 
@@ -70,7 +70,7 @@ class Table:
     def count(self, plan: Counter, rows: list[Row]) -> list[int]:
         """Count what nothing reads of the last rows, and return which of them are in the sample."""
         count(plan, rows, self.census)
-        hashes = np.asarray(self.pointers["_hash"][-1])
+        hashes: np.ndarray = np.asarray(self.pointers["_hash"][-1])
         chosen: list[int] = np.flatnonzero(hashes % SAMPLED == 0).tolist()
         self.sampled[plan] += [rows[number] for number in chosen]
         return chosen
@@ -111,13 +111,22 @@ def _pointers(parts: Sequence[Pointers], kind: pa.DataType) -> pa.Array:
     """Return the pointers of all rows; made at once, for those of 256 rows alone cost more than they hold."""
     if all(isinstance(part, np.ndarray) for part in parts):
         return pa.array(np.concatenate(parts), kind)
-    arrays = []
-    for same, some in groupby(parts, lambda part: part.value if isinstance(part, Same) else None):
-        if same is None:
-            arrays += [part if isinstance(part, pa.Array) else pa.array(part, kind) for part in some]
+    arrays: list[pa.Array] = []
+    for kept, some in groupby(parts, _alike):
+        found = list(some)
+        if kept is None:
+            arrays += [part if isinstance(part, pa.Array) else pa.array(part, kind) for part in found]
         else:
-            arrays.append(pa.repeat(pa.scalar(same, kind), sum(part.rows for part in some)))
+            arrays.append(pa.repeat(pa.scalar(kept, kind), sum(map(_rows, found))))
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+
+
+def _alike(part: Pointers) -> str | int | None:
+    return part.value if isinstance(part, Same) else None
+
+
+def _rows(part: Pointers) -> int:
+    return part.rows if isinstance(part, Same) else len(part)
 
 
 def _column(columns: Columns, name: str, wired: str) -> pa.Array:

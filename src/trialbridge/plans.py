@@ -189,7 +189,8 @@ def read_plan(shape: Shape, *, flat: bool = False) -> ReadPlan:
     plans = [(before + name, _list_plan(one, name)) for before, one in places.items() for name in _lists(one)]
     names = [name for some in (leaves, primitives, parts, plans) for name in _names(some)]
     padding = ["__class__"] * max(0, 2 - len(names))
-    below = [*(plan for _, (_, plan) in parts), *(plan for _, plan in plans)]
+    below: list[ReadPlan | ListPlan] = [plan for _, (_, plan) in parts]
+    below += [plan for _, plan in plans]
     return ReadPlan(
         attrgetter(*padding, *names),
         (*[None] * len(padding), *leaves.values()),
