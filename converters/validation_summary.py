@@ -148,7 +148,6 @@ def as_document(summary: ValidationSummary) -> dict[str, Any]:
         **_dispositions(summary),
         **_since(summary),
         "rules_by_status": dict(summary.statuses()),
-        "seconds": {name: round(value, 3) for name, value in summary.validation.seconds.items()},
         "datasets": list(_datasets(summary.package)),
         "clusters": [cluster_document(one, summary) for one in summary.clusters],
         "rules": [rule_document(one) for one in summary.validation.outcomes],
