@@ -7,11 +7,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, select_autoescape
 from rich.console import Console
 from rich.table import Table
 
 from trialbridge.converters.fhir_roundtrip import ElementFate, FhirRoundtrip
+from trialbridge.converters.proof_page import write_proof
 
 COUNTS = ("values", "element", "meaning", "derived", "left_out", "lost")
 HEADS = ("values", "in an element", "in meaning", "made anew", "left out", "lost")
@@ -67,48 +67,29 @@ def show_fhir_roundtrip(found: FhirRoundtrip, console: Console) -> None:
 
 def write_fhir_roundtrip_html(found: FhirRoundtrip, target: Path) -> None:
     """Write the proof as one page that any browser opens, offline."""
-    environment = Environment(
-        autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
+    write_proof(
+        target,
+        f"FHIR to SDTM to FHIR {found.release}: {found.study}",
+        PROOF,
+        types=list(totals(found)),
+        counts=COUNTS,
+        heads=HEADS,
+        whole=summary_line(found),
     )
-    page = environment.from_string(PAGE)
-    text = page.render(
-        found=found, types=list(totals(found)), counts=COUNTS, heads=HEADS, whole=summary_line(found)
-    )
-    target.write_text(text, encoding="utf-8")
 
 
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>FHIR to SDTM to FHIR {{ found.release }}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2733;
-       margin: 2rem auto; max-width: 80rem; padding: 0 1rem }
-h1 { font-size: 1.5rem; color: #1f3a5f }
-table { border-collapse: collapse; width: 100%; margin: .5rem 0 1.5rem }
-th, td { text-align: right; padding: .3rem .6rem; border-bottom: 1px solid #dde3ea;
-         font-variant-numeric: tabular-nums; vertical-align: top }
-th:first-child, td:first-child, td.words, th.words { text-align: left; overflow-wrap: anywhere }
-th { background: #1f3a5f; color: #fff; position: sticky; top: 0 }
-tr.lost td { background: #fdecea }
-summary { cursor: pointer; font-weight: 600; padding: .3rem 0 }
-</style>
-</head>
-<body>
-<h1>FHIR to SDTM to FHIR {{ found.release }}: {{ found.study }}</h1>
-<p>{{ whole }}. <b>In an element</b>: the same value in the same element. <b>In meaning</b>: a rule read it,
-so it is in a record, and from there in FHIR again, said otherwise. <b>Made anew</b>: ids and references.
-<b>Left out</b>: of resources that are no records on purpose. <b>Lost</b>: with the reason that the release
-declares; red where it declares none.</p>
+PROOF = """<p>{{ whole }}. <b>In an element</b>: the same value in the same element.
+<b>In meaning</b>: a rule read it, so it is in a record, and from there in FHIR again, said otherwise.
+<b>Made anew</b>: ids and references. <b>Left out</b>: of resources that are no records on purpose.
+<b>Lost</b>: with the reason that the release declares; red where it declares none.</p>
 <table>
 <thead><tr><th>Type</th><th>Resources</th><th>Again</th>
 {% for head in heads %}<th>{{ head }}</th>{% endfor %}</tr></thead>
 <tbody>
 {% for one in types %}
 <tr{% if one.undeclared %} class="lost"{% endif %}><td><a href="#{{ one.type }}">{{ one.type }}</a></td>
-<td>{{ "{:,}".format(one.before) }}</td><td>{{ "{:,}".format(one.after) }}</td>
-{% for count in one.counts %}<td>{{ "{:,}".format(count) }}</td>{% endfor %}</tr>
+<td>{{ one.before | counted }}</td><td>{{ one.after | counted }}</td>
+{% for count in one.counts %}<td>{{ count | counted }}</td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
 </table>
@@ -119,12 +100,10 @@ declares; red where it declares none.</p>
 <th class="words">Why it is lost</th></tr></thead><tbody>
 {% for fate in one.fates %}
 <tr{% if fate.lost and not fate.declared %} class="lost"{% endif %}><td>{{ fate.path }}</td>
-{% for part in counts %}<td>{{ "{:,}".format(fate[part]) }}</td>{% endfor %}
+{% for part in counts %}<td>{{ fate[part] | counted }}</td>{% endfor %}
 <td class="words">{% if fate.lost %}{{ fate.reason or "not declared" }}{% endif %}</td></tr>
 {% endfor %}
 </tbody></table>
 </details>
 {% endfor %}
-</body>
-</html>
 """

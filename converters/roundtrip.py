@@ -27,6 +27,7 @@ class Fate(msgspec.Struct, frozen=True):
         cells: How many cells hold a value.
         elements: How many of them travelled in elements of FHIR.
         carried: How many travelled in the documented extension.
+        dated: For how many of these an element holds the date, and the extension the time too.
         exact: How many came back the same.
         lost: How many did not.
         example: The first that did not: its record, what it was, what came back.
@@ -37,6 +38,7 @@ class Fate(msgspec.Struct, frozen=True):
     cells: int
     elements: int
     carried: int
+    dated: int
     exact: int
     lost: int
     example: str = ""
@@ -111,8 +113,8 @@ def _fates(dataset: Dataset, conversion: DatasetsToFhir, found: Sequence[Differe
         carried = account.carried[name]
         fates.append(
             Fate(
-                dataset.name, name, cells, cells - carried, carried, cells - min(missing, cells), missing,
-                _example(lost.get(name, gone)),
+                dataset.name, name, cells, cells - carried, carried, account.dated[name],
+                cells - min(missing, cells), missing, _example(lost.get(name, gone)),
             )
         )  # fmt: skip
     return fates
