@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,20 +15,27 @@ import numpy as np
 import pyarrow as pa
 
 from trialbridge.carriage import CLASS, DATASET, ROW
+from trialbridge.columns import by_value
 from trialbridge.converters.block_to_fhir import ENCODER, Line, Made, Slice, gate_of, make_block
 from trialbridge.converters.declared import library
 from trialbridge.converters.design_forms import Json
 from trialbridge.converters.design_lines import DesignResources, design_resources, is_of, with_design
 from trialbridge.converters.fhir_parts import Part, blocks, part_of, study_of_datasets
-from trialbridge.converters.study_to_fhir import Questions, arms_of, parents_of, questions_of
+from trialbridge.converters.study_to_fhir import (
+    Questions,
+    arms_of,
+    parents_of,
+    questions_of,
+    states_of,
+)
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
 from trialbridge.lean import become_lean
 from trialbridge.model import Dataset
-from trialbridge.native import PARENT
+from trialbridge.native import PARENT, STATE
 from trialbridge.vocabulary import Vocabulary
 
-IMPLIED = frozenset({CLASS, DATASET, ROW, PARENT})
+IMPLIED = frozenset({CLASS, DATASET, ROW, PARENT, STATE})
 """Columns that are no cells."""
 
 WORTH_A_PROCESS = 100_000
@@ -111,12 +118,13 @@ class DatasetsToFhir:
         """Yield the records of each block."""
         parents = parents_of(parts)
         arms = arms_of(self.datasets, self.version)
+        states = states_of(self.datasets)
         known = {part.name: part for part in parts}
         for block in blocks(parts, self.block_subjects):
             yield [
                 one
                 for name, rows in block.items()
-                for one in _slices(known[name], rows, parents.get(name), arms if name == "DM" else ())
+                for one in _slices(known[name], rows, parents.get(name), arms, states)
             ]
 
     def _made(self, tasks: Iterable[list[Slice]]) -> Iterator[Made]:
@@ -185,7 +193,11 @@ class DatasetsToFhir:
 
 
 def _slices(
-    part: Part, rows: np.ndarray, parents: pa.Array | None, constants: tuple[tuple[str, str], ...]
+    part: Part,
+    rows: np.ndarray,
+    parents: pa.Array | None,
+    arms: tuple[tuple[str, str], ...],
+    states: Mapping[str, str],
 ) -> Iterator[Slice]:
     """Yield some records of a dataset, those of each resource type by themselves."""
     kinds = part.kinds[rows]
@@ -195,6 +207,9 @@ def _slices(
         table = {**part.take(some), "USUBJID": part.subjects.take(chosen)}
         if parents is not None:
             table[PARENT] = parents.take(chosen)
+        if part.name == "DM":
+            table[STATE] = by_value(table["USUBJID"], states.get)
+        constants = arms if part.name == "DM" else ()
         ids = part.ids.take(chosen)
         yield Slice(part.name, part.variables, kind, constants, part.numeric, table, ids)
 

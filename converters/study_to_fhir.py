@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from trialbridge.columns import SEPARATOR, TEXT, flat
 from trialbridge.converters.fhir_parts import Part, code_of, declaration_of
 from trialbridge.elements import Version
+from trialbridge.end_reasons import state_of
 from trialbridge.lexical import is_legal
 from trialbridge.model import Dataset
 from trialbridge.native import own
@@ -49,6 +50,31 @@ def arm_names(datasets: Sequence[Dataset]) -> dict[str, str]:
     }
     codes, names = ([pair[place] for pair in pairs] for place in (0, 1))
     return {code: name for code, name in sorted(pairs) if codes.count(code) == 1 and names.count(name) == 1}
+
+
+RANKS = ("screening", "eligible", "on-study", "off-study", "ineligible", "withdrawn")
+"""States of a subject: each counts before those that stand before it, for dispositions may share a day."""
+
+
+def states_of(datasets: Sequence[Dataset]) -> dict[str, str]:
+    """Return USUBJID -> what became of the subject, by the dispositions; of nobody of whom none says it.
+
+    Args:
+        datasets: The datasets, DS among them.
+    """
+    found: dict[str, str] = {}
+    for dataset in (one for one in datasets if one.name == "DS"):
+        names = dataset.table.column_names
+        nothing = [""] * len(dataset.table)
+        columns = [
+            dataset.table[name].to_pylist() if name in names else nothing
+            for name in ("USUBJID", "DSDECOD", "DSCAT", "DSSCAT")
+        ]
+        for subject, *said in zip(*columns, strict=True):
+            states = {found.get(subject, ""), state_of(*(text or "" for text in said))} - {""}
+            if subject and states:
+                found[subject] = max(states, key=RANKS.index)
+    return found
 
 
 def questions_of(datasets: Sequence[Dataset]) -> Questions:

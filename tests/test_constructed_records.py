@@ -115,6 +115,61 @@ def test_without_our_extension_a_reader_still_finds_the_domain(code: str, tmp_pa
     assert not {"MH", "EX", "AE"} & set(tables)
 
 
+ENDS = {
+    "1": [("INFORMED CONSENT OBTAINED", "PROTOCOL MILESTONE", ""), ("COMPLETED", "DISPOSITION EVENT", "")],
+    "2": [("RANDOMIZED", "PROTOCOL MILESTONE", ""), ("WITHDRAWAL BY SUBJECT", "DISPOSITION EVENT", "")],
+    "3": [("SCREEN FAILURE", "DISPOSITION EVENT", "STUDY PARTICIPATION")],
+    "4": [
+        ("ENTERED INTO TRIAL", "PROTOCOL MILESTONE", ""),
+        ("COMPLETED", "DISPOSITION EVENT", "STUDY TREATMENT"),
+    ],
+    "5": [("INFORMED CONSENT OBTAINED", "PROTOCOL MILESTONE", "")],
+    "6": [("DEATH", "DISPOSITION EVENT", "STUDY PARTICIPATION"), ("RANDOMIZED", "PROTOCOL MILESTONE", "")],
+    "7": [],
+}
+STATES = ["off-study", "withdrawn", "ineligible", "on-study", "screening", "off-study", "on-study"]
+
+
+def _table(name: str, rows: list[dict[str, str]]) -> Dataset:
+    variables = tuple(Variable(one, one) for one in rows[0])
+    return Dataset(
+        name, name, variables, pa.table({one: [row[one] or None for row in rows] for one in rows[0]})
+    )
+
+
+def _subjects() -> list[Dataset]:
+    people = [{"STUDYID": "S1", "DOMAIN": "DM", "USUBJID": name, "SUBJID": name} for name in ENDS]
+    said = [
+        {
+            "STUDYID": "S1",
+            "DOMAIN": "DS",
+            "USUBJID": name,
+            "DSTERM": term,
+            "DSDECOD": term,
+            "DSCAT": cat,
+            "DSSCAT": scat,
+        }
+        for name, dispositions in ENDS.items()
+        for term, cat, scat in dispositions
+    ]
+    return [_table("DM", people), _table("DS", said)]
+
+
+@pytest.mark.parametrize("release", ["R4", "R5"])
+def test_what_became_of_a_subject_follows_from_the_dispositions(release: Version, tmp_path: Path) -> None:
+    conversion = DatasetsToFhir(_subjects(), release)
+    found = [json.loads(line.text) for block in conversion for line in block]
+    subjects = [one for one in found if one["resourceType"] == "ResearchSubject"]
+    told = {
+        one["identifier"][0]["value"]: one["status"]
+        if release == "R4"
+        else one["progress"][0]["subjectState"]["coding"][0]["code"]
+        for one in subjects
+    }
+    assert [told[name] for name in ENDS] == STATES
+    assert roundtrip(_subjects(), tmp_path, release).exit_code == 0
+
+
 def _patient(code: str) -> str:
     one = next(one for one in _resources(code, "R4") if one["resourceType"] != "Medication")
     holder = one.get("subject") or one["patient"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -41,3 +42,40 @@ def _term(text: str, vocabulary: Vocabulary) -> str | None:
         or vocabulary.find(REASONS, words)
         or crosswalks.crosswalk("disposition").find_text(words)
     )
+
+
+STATES: Mapping[str, str] = {
+    "INFORMED CONSENT OBTAINED": "screening",
+    "ELIGIBILITY CRITERIA MET": "eligible",
+    "ENTERED INTO TRIAL": "on-study",
+    "RANDOMIZED": "on-study",
+    "SCREEN FAILURE": "ineligible",
+    "WITHDRAWAL BY SUBJECT": "withdrawn",
+    "WITHDRAWAL BY PARENT/GUARDIAN": "withdrawn",
+    "WITHDRAWAL OF CONSENT": "withdrawn",
+}
+"""DSDECOD -> the state of a ResearchSubject that it brings about; any other end is `ENDED`."""
+
+ENDED = "off-study"
+EVENT, TREATMENT = "DISPOSITION EVENT", "TREATMENT"
+
+
+def state_of(decod: str, category: str, subcategory: str) -> str:
+    """Return the state that a disposition brings a subject into; empty where it says nothing of that.
+
+    Args:
+        decod: DSDECOD.
+        category: DSCAT; empty for none.
+        subcategory: DSSCAT: what ended, where there are several.
+
+    Example:
+        >>> state_of("COMPLETED", "DISPOSITION EVENT", "STUDY PARTICIPATION")
+        'off-study'
+        >>> state_of("COMPLETED", "DISPOSITION EVENT", "STUDY TREATMENT")
+        ''
+        >>> state_of("RANDOMIZED", "PROTOCOL MILESTONE", "")
+        'on-study'
+    """
+    if category == EVENT:
+        return "" if TREATMENT in subcategory.upper() else STATES.get(decod, ENDED)
+    return STATES.get(decod, "") if category in {"", "PROTOCOL MILESTONE"} else ""

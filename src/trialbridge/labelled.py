@@ -59,14 +59,14 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A reference to another record's resource. Writes only: the record says in its own words what it is."""
+    """What other records say: a reference to one, or a state that follows. Writes only."""
 
     path: str
     paths: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The reference."""
+        """The place."""
         return (self.path,)
 
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:  # noqa: ARG002 -- a Rule
@@ -74,7 +74,7 @@ class Linked:
         return cells_of(blank(leaves.rows))
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:  # noqa: ARG002 -- a Rule
-        """Return the reference."""
+        """Return the column as it is."""
         return {self.path: column}
 
 

@@ -38,6 +38,9 @@ WHOLE = ("VISITNUM", "VISIT", "VISITDY", "parent")
 PARENT = "parent"
 """Names the column of references to the resource that a record of SUPP--, CO or RELREC says something of."""
 
+STATE = "state"
+"""Names the column of what became of each subject, which the dispositions say."""
+
 Rules = dict[str, Rule]
 Constants = dict[str, str]
 
@@ -264,6 +267,7 @@ def _subject(domain: Domain) -> Rules:
         "DTHFL": OneOf(Read(Given("patient->deceasedDateTime", Const("Y")))),
         "RACE": Labelled(race, Lookup("race", OMB)),
         "ETHNIC": Labelled(ethnicity, Lookup("ethnicity", OMB)),
+        STATE: Linked("status"),
     }
 
 

@@ -14,6 +14,7 @@ from trialbridge.converters.fhir_gate import check_resources
 from trialbridge.converters.to_fhir import Resources, patient_id, read_back, to_resources
 from trialbridge.elements import Version
 from trialbridge.errors import TermError
+from trialbridge.labelled import Linked
 from trialbridge.mapping import Domain
 from trialbridge.native import native
 from trialbridge.registry import all_declarations
@@ -103,7 +104,8 @@ def test_a_record_that_comes_from_sdtm_comes_back(name: str, release: Version, d
     made = to_resources(domain, table, VOCABULARY, release)
     assert made.lost == {}
     back = read_back(domain, made.written, made.order, VOCABULARY, release)
-    for variable in domain.reversible():
+    rules = dict(domain.all_rules())
+    for variable in (one for one in domain.reversible() if not isinstance(rules[one], Linked)):
         assert back[variable].to_pylist() == table[variable].to_pylist(), variable
     _is_fhir(made, release)
 
