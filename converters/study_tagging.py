@@ -91,7 +91,10 @@ def _href(element: etree._Element) -> str:
 
 def _files_of(index: Path) -> Mapping[str, str]:
     """Return id of a leaf -> the name of its file, in lower case; nothing where there is no index."""
-    if not index.is_file():
+    try:
+        if not index.is_file():
+            return {}
+    except (OSError, ValueError):  # a name that no file can have
         return {}
     leaves = _tree(index).iter("{*}leaf")
     return {leaf.get("ID", ""): unquote(_href(leaf)).rpartition("/")[2].lower() for leaf in leaves}

@@ -10,6 +10,7 @@ import jsonschema
 import pyarrow as pa
 import pytest
 
+from trialbridge.converters.validate import read_package
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset, Variable
 from trialbridge.validation.checks import CHECKS
@@ -21,7 +22,7 @@ from trialbridge.validation.rule import read_document, rule_files, rules, schema
 from trialbridge.validation.run import run_rule, run_rules
 
 RULES = {rule.facts.id: rule for rule in rules()}
-WITH_EXAMPLES = [name for name, rule in RULES.items() if rule.fires]
+WITH_EXAMPLES = [name for name, rule in RULES.items() if rule.fires or rule.silent]
 CITED = re.compile(r"(CG|CORE-|SD|CT|DD|OD|FDAB|TCG-|eCTD-)\d[\dA-Z.]*")
 
 
@@ -172,6 +173,44 @@ def test_what_other_checks_find_comes_under_its_rule(name: str) -> None:
     assert run_rule(package, rule).found == 2
     package.findings = []
     assert not run_rule(package, rule).found
+
+
+def test_a_dataset_that_two_files_hold_is_found(tmp_path: Path) -> None:
+    rule = RULES["dataset-in-two-files"]
+    (tmp_path / "ae.csv").write_text("STUDYID,AETERM\nS,Rash\n")
+    assert not run_rule(read_package([tmp_path]), rule).found
+    (tmp_path / "AE.CSV").write_text("STUDYID,AETERM\nS,Rash\n")
+    assert run_rule(read_package([tmp_path]), rule).found
+
+
+def test_a_define_xml_that_is_not_there_is_found() -> None:
+    rule = RULES["trc-define-absent"]
+    assert run_rule(packed(part()), rule).found
+    package = packed(part())
+    package.define = DefineFile(Path("define.xml"), "2.1", None)
+    assert not run_rule(package, rule).found
+
+
+HERE = {"variable-name-twice", "dataset-in-two-files", "trc-define-absent"}
+ELSEWHERE = (
+    "test_xpt_read.py",
+    "validation/test_command.py",
+    "define_xml/test_check.py",
+    "define_xml/test_agreement.py",
+)
+"""Where what reading a file and checking a define.xml find is put into sound files."""
+
+
+def test_every_rule_has_data_in_which_it_is_found_and_data_in_which_it_is_not() -> None:
+    tests = Path(__file__).parents[1]
+    shown = "".join((tests / name).read_text(encoding="utf-8") for name in ELSEWHERE)
+    named = {
+        name
+        for name, rule in RULES.items()
+        if any(f'"{one}"' in shown for one in (name, *rule.asked.get("finding", ())))
+    }
+    both = {name for name in WITH_EXAMPLES if RULES[name].fires and RULES[name].silent}
+    assert RULES.keys() - both - FILES.keys() - HERE - {name for name in OF_READING if name in named} == set()
 
 
 def test_of_single_files_nothing_is_missing() -> None:
