@@ -48,6 +48,8 @@ FAULTY = {
 """What no define.xml is made of."""
 
 _ATTRIBUTE = re.compile(r"attribute '(?:\{[^}]*\})?(\w+)'")
+_ELEMENT = re.compile(r"Element '(?:\{[^}]*\})?(\w+)'")
+_PREFIX = re.compile(r"\b\w+:")
 _NAMED = re.compile(r"there is no (?:def:)?(\w+) ")
 _COLUMN_OF = {
     "CodeList": "Codelist", "MethodDef": "Method", "CommentDef": "Comment", "WhereClauseDef": "Where Clause",
@@ -81,8 +83,7 @@ def from_spec(spec: Spec) -> Composed:
     sheets = read_sheets(spec)
     assembly = _Assembly(sheets, context_of(sheets))
     root = assembly.root()
-    faults = tuple(assembly.located(root)) if not assembly.findings else ()
-    findings = [*sheets.findings, *assembly.findings, *faults]
+    findings = list(dict.fromkeys((*sheets.findings, *assembly.findings, *assembly.located(root))))
     try:
         define = _finished(root, sheets)
     except (ValueError, LookupError) as error:
@@ -276,6 +277,10 @@ class _Assembly:
             check = parts.get("RangeCheck", {})
             if check and "RangeCheck/@def:ItemOID" not in check:
                 self._no_variable(WHERE_CLAUSES, line)
+            if check and "RangeCheck/@Comparator" not in check:
+                self.findings.append(
+                    fault(WHERE_CLAUSES.name, line.number, "Comparator", "this cell is empty")
+                )
             if check:
                 clauses[name].append(self._element(WHERE_CLAUSES, line, "RangeCheck", check))
         return iter(clauses.values())
@@ -332,7 +337,8 @@ class _Assembly:
     def located(self, root: etree._Element) -> Iterator[Finding]:
         """Yield what is wrong with the whole, each with the row that it comes from."""
         tree = root.getroottree()
-        rows = {tree.getpath(element): (sheet, line) for element, sheet, line in self.places}
+        placed = [place for place in self.places if place[0].getroottree().getroot() is root]
+        rows = {tree.getpath(element): (sheet, line) for element, sheet, line in placed}
         for problem in check_tree(root, is_2_0=self.context.is_2_0):
             path = problem.path
             while path and path not in rows:
@@ -343,22 +349,22 @@ class _Assembly:
     def _place(self, problem: Fault, sheet: Sheet, line: Line) -> str:
         """Return sheet, row and column of what is wrong."""
         attribute = _ATTRIBUTE.search(problem.message)
-        column = self._header(sheet, f"/@{attribute[1]}", problem.path) if attribute else ""
+        element = _ELEMENT.search(problem.message)
+        tag = element[1] if element else ""
+        column = self._header(sheet, f"{tag}/@{attribute[1]}") if attribute else ""
         if missing := _NAMED.search(problem.message):
             column = _COLUMN_OF.get(missing[1], "")
         return ", ".join(filter(None, (sheet.name, f"row {line.number}", column)))
 
-    def _header(self, sheet: Sheet, path: str, element: str = "") -> str:
-        """Return the header of the column that says what stands at a path, or at the end of one."""
-        tag = element.rpartition("/")[2].partition("[")[0]
-        columns = self.sheets.columns[sheet.name]
-        paths = [(column, where) for column in columns for where in _paths(column)]
-        ends = [
+    def _header(self, sheet: Sheet, path: str) -> str:
+        """Return the header of the column that says what stands at the end of a path, less its prefixes."""
+        ends = (
             column.headers[0]
-            for column, where in paths
-            if column.headers and re.sub(r"@\w+:", "@", where).endswith(path) and tag in where
-        ]
-        return ends[0] if ends else path.removeprefix("/@")
+            for column in self.sheets.columns[sheet.name]
+            for where in _paths(column)
+            if column.headers and _PREFIX.sub("", where).endswith(_PREFIX.sub("", path))
+        )
+        return next(ends, path.rpartition("@")[2])
 
 
 def _paths(column: Column) -> tuple[str, ...]:

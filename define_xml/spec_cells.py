@@ -74,7 +74,7 @@ def _page_leaves(path: str, pages: str) -> Leaves:
 class CheckValues:
     """The comparator and the value of a condition; a list with commas for IN and NOTIN, quoted as in CSV."""
 
-    path: str = "RangeCheck"
+    path: str = "RangeCheck/@Comparator"
 
     @property
     def headers(self) -> tuple[str, ...]:
@@ -94,14 +94,14 @@ class CheckValues:
             return {}
         values = split_values(cell) if comparator in {"IN", "NOTIN"} else [cell]
         places = ["CheckValue", *(f"CheckValue[{number}]" for number in range(2, len(values) + 1))]
-        texts = {f"{self.path}/{place}": value for place, value in zip(places, values, strict=False)}
-        return {f"{self.path}/@Comparator": comparator, **texts}
+        texts = {f"RangeCheck/{place}": value for place, value in zip(places, values, strict=False)}
+        return {self.path: comparator, **texts}
 
     def cells(self, leaves: Leaves, row: Row, context: Context) -> dict[str, str]:
         """Return the comparator and its value or list."""
         del row, context
-        comparator = leaves.get(f"{self.path}/@Comparator", "")
-        values = [text for path, text in leaves.items() if path.startswith(f"{self.path}/CheckValue")]
+        comparator = leaves.get(self.path, "")
+        values = [text for path, text in leaves.items() if path.startswith("RangeCheck/CheckValue")]
         value = join_values(values) if comparator in {"IN", "NOTIN"} else "".join(values[:1])
         return {"Comparator": comparator, "Value": value}
 

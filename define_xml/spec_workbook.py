@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Iterator
@@ -30,7 +31,8 @@ _WRAPPED = {"Description", "Expression Code", "Value", "Label"}
 
 def write_spec(spec: Spec, target: Path, created: datetime) -> None:
     """Write `spec` as a workbook whose properties name the moment `created`."""
-    with xlsxwriter.Workbook(str(target), {"strings_to_urls": False}) as book:
+    content = io.BytesIO()
+    with xlsxwriter.Workbook(content, {"in_memory": True}) as book:
         book.set_properties(
             {"title": "Define-XML specification", "author": "trialbridge", "created": created}
         )
@@ -44,6 +46,7 @@ def write_spec(spec: Spec, target: Path, created: datetime) -> None:
         }
         for table in spec.tables.values():
             _write_table(book.add_worksheet(table.name), _cut(table), styles)
+    target.write_bytes(content.getvalue())
 
 
 def _write_table(sheet: Any, table: Table, styles: dict[str, Any]) -> None:
