@@ -159,7 +159,13 @@ def _validator(*, arm: bool) -> etree.XMLSchema:
 def _schema(root: etree._Element) -> Iterator[Fault]:
     """Yield the faults against the official schema."""
     validator = _validator(arm=root.find(f".//{element_name('arm:AnalysisResultDisplays')}") is not None)
-    if not validator.validate(root):
+    try:
+        sound = validator.validate(root)
+    except etree.XMLSchemaValidateError:
+        message = "the schema cannot be applied: it holds something that is not read, such as an entity"
+        yield _fault(Severity.ERROR, "define-schema", message, root)
+        return
+    if not sound:
         entries: Any = validator.error_log  # iterable, which its stubs do not know
         for entry in entries:
             message = entry.message.replace("{" + NAMESPACES["odm"] + "}", "")

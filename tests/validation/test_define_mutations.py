@@ -114,6 +114,10 @@ MUTATIONS: dict[str, Edit] = {
         '<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
         + text.split("?>", 1)[-1].replace("Study OID", "Study OID", 1)
     ),
+    "an entity that is used": lambda text: (
+        '<!DOCTYPE b [<!ENTITY j SYSTEM "file:///etc/hostname">]>'
+        + re.sub(r"(<TranslatedText[^>]*>)", r"\1&j;", text.split("?>", 1)[-1], count=1)
+    ),
     "external entity": lambda _: '<!DOCTYPE b [<!ENTITY a SYSTEM "file:///etc/hostname">]><ODM>&a;</ODM>',
 }
 SILENT = {"entity bomb"}
