@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -231,12 +232,13 @@ def _standards(define: DefineFile | None, ts: Frame | None, wanted: Wanted) -> S
         ct, ct_by = DEFAULT_CT, _ASSUMED
     if not ig and not of_define[0]:
         ig, ig_by = IG_VERSIONS[-1], _ASSUMED
-    said = f"{_said('SDTMIG', ig, ig_by)}, {_said('terminology', ct, ct_by)}"
+    guide = ("", ig) if " " in ig else ("SDTMIG ", ig)
+    said = f"{_said(''.join(guide), ig_by)}, {_said(f'terminology {ct}'.strip(), ct_by)}"
     return Standards(ig, ct, said, named=ig_by != _ASSUMED)
 
 
-def _said(what: str, version: str, by: str) -> str:
-    return f"{what} {version} (by {by})" if version else f"{what} named by nothing"
+def _said(what: str, by: str) -> str:
+    return f"{what} (by {by})" if by else f"{what.strip()} named by nothing"
 
 
 def _first(*said: tuple[str, str]) -> tuple[str, str]:
@@ -250,10 +252,11 @@ def _of_define(define: DefineFile | None) -> tuple[str, str]:
     ig, ct = "", ""
     for one in define.root.iterfind(".//{*}MetaDataVersion"):
         names = {etree.QName(name).localname: str(value) for name, value in one.attrib.items()}
-        ig = names.get("StandardVersion", ig)
+        if "StandardVersion" in names:
+            ig = _guide(names.get("StandardName", "SDTM"), names["StandardVersion"])
     for one in define.root.iterfind(".//{*}Standard"):
-        if one.get("Type") == "IG" and "SDTM" in one.get("Name", ""):
-            ig = ig or one.get("Version", "")
+        if one.get("Type") == "IG" and not ig:
+            ig = _guide(one.get("Name", ""), one.get("Version", ""))
         elif one.get("Type") == "CT" and one.get("PublishingSet") == "SDTM":
             ct = max(ct, one.get("Version", ""))
     return ig, ct
@@ -269,7 +272,18 @@ def _of_ts(ts: Frame | None) -> tuple[str, str]:
     if ts.has("TSVCDREF") and ts.has("TSVCDVER"):
         mask = pc.equal(ts.text("TSVCDREF"), "CDISC")
         releases = pc.unique(ts.text("TSVCDVER").filter(mask)).drop_null().to_pylist()
-    return str(values.get("SDTIGVER") or ""), max(releases, default="")
+    send = _LAST_WORD.search(str(values.get("SNDIGVER") or ""))
+    guide = str(values.get("SDTIGVER") or "") or (f"SENDIG {send[0]}" if send else "")
+    return guide, max(releases, default="")
+
+
+_LAST_WORD = re.compile(r"\S+$")
+"""SEND gives its version in words: SEND Implementation Guide Version 3.1."""
+
+
+def _guide(name: str, version: str) -> str:
+    """Return an implementation guide: of SDTM by its version alone, any other with its name."""
+    return version if "SDTM" in name else f"{name} {version}".strip()
 
 
 def with_findings(package: Package, findings: Sequence[Finding], without: Mapping[str, str]) -> Package:

@@ -219,6 +219,24 @@ def test_without_a_study_tagging_file_its_criteria_are_not_checked(
     assert main(["validate", str(folder), "--stf", str(tmp_path / "stf.xml")]) == 3
 
 
+def test_of_send_the_rules_of_sdtm_alone_are_not_checked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"TSSEQ": 1, "TSPARMCD": "SNDIGVER", "TSVAL": "SEND IMPLEMENTATION GUIDE VERSION 3.1"},
+        {"TSSEQ": 2, "TSPARMCD": "STSTDTC", "TSVAL": "2015-07-24"},
+    ]
+    write_xpt(dataset("TS", rows), tmp_path / "ts.xpt", created=CREATED)
+    lb = [{"USUBJID": "A", "LBSEQ": 1, "LBTESTCD": "ALB", "LBTEST": "Albumin", "LBEXCLFL": "Y"}]
+    write_xpt(dataset("LB", lb), tmp_path / "lb.xpt", created=CREATED)
+    _, found = printed(capsys, str(tmp_path))
+    assert found["standards"].startswith("SENDIG 3.1 (by TS)")
+    reasons = {one["id"]: one["reason"] for one in found["rules"]}
+    assert reasons["send-variable"] == "is for SDTMIG, and this is SENDIG 3.1"
+    assert reasons["variable-unknown"].startswith("needs the variable table of SENDIG 3.1")
+    assert not [one for one in found["clusters"] if one["rule"] == "trc-study-start-absent"]
+
+
 def explain(path: Path, rule: str) -> None:
     said = f'rule = "{rule}"\nexplanation = "as collected"\nwho = "J. Roe"\nwhen = "2026-11-22"\n'
     with path.open("a", encoding="utf-8") as file:

@@ -50,6 +50,10 @@ def table_of(package: Package) -> str:
 
     version = package.standards.ig
     if version not in IG_VERSIONS:
-        said = f"SDTMIG {version}" if version else "a version of SDTMIG that nothing names"
+        said = (
+            package.standards.other_guide or f"SDTMIG {version}"
+            if version
+            else "a version of SDTMIG that nothing names"
+        )
         raise NotChecked(f"needs the variable table of {said}; there is that of {', '.join(IG_VERSIONS)}")
     return version

@@ -116,7 +116,8 @@ def _parameter_absent(package: Package, rule: Rule, frame: Frame) -> Sequence[Hi
     """Return that no row of TS has a parameter, where the rows of others ask for it."""
     parameter = rule.asked["parameter"]
     wanted = holds(package, frame, rule.asked["when"]).any() if "when" in rule.asked else True
-    there = pc.any(pc.equal(frame.text("TSPARMCD"), parameter)).as_py()
+    names = pa.array([parameter, rule.asked.get("or", parameter)])
+    there = pc.any(pc.is_in(frame.text("TSPARMCD"), value_set=names)).as_py()
     return [Hits(frame.name, value=parameter)] if wanted and not there else ()
 
 

@@ -23,7 +23,8 @@ class Standards:
     """Which versions of the standards hold, and who said so.
 
     Attributes:
-        ig: Version of SDTMIG, such as ``3.4``; empty where nothing says.
+        ig: Version of SDTMIG, such as ``3.4``; of another guide with its name, such as ``SENDIG 3.1``; empty
+            where nothing says.
         ct: Release of controlled terminology, by its date; empty where nothing says.
         said_by: Where the versions stand, for the report.
         named: Something names the version of SDTMIG; else the newest is taken.
@@ -33,6 +34,11 @@ class Standards:
     ct: str = ""
     said_by: str = ""
     named: bool = True
+
+    @property
+    def other_guide(self) -> str:
+        """The implementation guide that holds, where it is none of SDTM; else empty."""
+        return self.ig if " " in self.ig else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -35,6 +35,7 @@ class Rule:
         cause: Variables whose values tell one root cause from another.
         fires: Example: datasets, or the content of a define.xml, in which it must be found.
         silent: Example: such in which it must not.
+        of_guide: It holds for SDTMIG alone, and not for SEND.
     """
 
     facts: RuleFacts
@@ -47,6 +48,7 @@ class Rule:
     cause: tuple[str, ...] = ()
     fires: Mapping[str, Any] | str = field(default_factory=dict)
     silent: Mapping[str, Any] | str = field(default_factory=dict)
+    of_guide: bool = False
 
 
 def schema() -> Mapping[str, Any]:
@@ -133,6 +135,7 @@ _FACTS = (
     "cause",
     "fires",
     "silent",
+    "guide",
 )
 
 
@@ -158,6 +161,7 @@ def _rule(one: Mapping[str, Any], family: Mapping[str, Any]) -> Rule:
         _words(one.get("cause", "")),
         one.get("fires", {}),
         one.get("silent", {}),
+        bool(one.get("guide", family.get("guide", ""))),
     )
 
 

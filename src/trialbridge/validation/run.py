@@ -43,6 +43,9 @@ def run_rules(package: Package, rules: Sequence[Rule], progress: Progress | None
 def run_rule(package: Package, rule: Rule) -> Outcome:
     """Return what becomes of one rule."""
     check = CHECKS[rule.check]
+    other = package.standards.other_guide
+    if other and rule.of_guide:
+        return Outcome(rule.facts, Status.NOT_CHECKED, f"is for SDTMIG, and this is {other}")
     try:
         if not check.each_domain:
             return Outcome(rule.facts, Status.RUN, hits=tuple(check.run(package, rule, _NO_FRAME)))
