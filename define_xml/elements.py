@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import singledispatch
+from functools import cache, singledispatch
 from typing import Any
 
 from lxml import etree
@@ -119,9 +119,7 @@ def stands_for(markup: Markup, field: Field) -> Any:
 def _rest(element: etree._Element, kind: type) -> Rest:
     """Return what stands in `element` beyond the fields of `kind`."""
     attributes, spellings = _other_attributes(element, kind)
-    fields: dict[str | None, tuple[int, Field]] = {
-        child_name(field.place): (place, field) for place, field in enumerate(layout(kind))
-    }
+    fields = _child_fields(kind)
     seen: Counter[str] = Counter()
     elements, places = [], []
     for number, child in enumerate(element):
@@ -140,10 +138,22 @@ def _rest(element: etree._Element, kind: type) -> Rest:
     return Rest(tuple(attributes), tuple(elements), tuple(spellings), _order(places))
 
 
+@cache
+def _child_fields(kind: type) -> dict[str | None, tuple[int, Field]]:
+    """Return each field of `kind` that is a child element, by its name, with its number."""
+    return {child_name(field.place): (number, field) for number, field in enumerate(layout(kind))}
+
+
+@cache
+def _attribute_fields(kind: type) -> dict[str, Field]:
+    """Return each field of `kind` that is an attribute, by its name."""
+    places = ((field.place, field) for field in layout(kind))
+    return {attribute_name(place.name): field for place, field in places if isinstance(place, Attribute)}
+
+
 def _other_attributes(element: etree._Element, kind: type) -> tuple[list[tuple[str, str]], list[Spelling]]:
     """Return the attributes that `kind` has no field for, and those that we would spell otherwise."""
-    attributes = [field for field in layout(kind) if isinstance(field.place, Attribute)]
-    known: dict[str, Field] = {attribute_name(field.place.name): field for field in attributes}  # type: ignore[union-attr]
+    known = _attribute_fields(kind)
     others, spellings = [], []
     for name, value in element.attrib.items():
         field = known.get(str(name))

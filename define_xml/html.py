@@ -27,7 +27,7 @@ from trialbridge.define_xml.model import (
     ValueListDef,
     WhereClauseDef,
 )
-from trialbridge.define_xml.references import Leaf
+from trialbridge.define_xml.references import Leaf, PDFPageRef
 
 _SIGNS = {"EQ": "=", "NE": "≠", "LT": "<", "LE": "≤", "GT": ">", "GE": "≥", "IN": "in", "NOTIN": "not in"}
 _LISTED = {"IN", "NOTIN"}
@@ -57,7 +57,9 @@ def to_html(define: Define) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(anchor=anchor, nci=_nci, href=_href, described=describe_origin)
+    environment.filters.update(
+        anchor=anchor, nci=_nci, others=_others, href=_href, described=describe_origin, pages=_pages
+    )
     return environment.get_template("define.html.j2").render(define=define, view=View(define.definitions))
 
 
@@ -92,6 +94,21 @@ def _nci(item: CodeList | CodeListItem | EnumeratedItem) -> str:
     return next((alias.name for alias in item.aliases if alias.context == "nci:ExtCodeID"), "")
 
 
+def _others(item: CodeList | CodeListItem | EnumeratedItem | ItemDef | ItemGroupDef) -> list[str]:
+    """Return other names than NCI's code, each with its context."""
+    return [f"{alias.context}: {alias.name}" for alias in item.aliases if alias.context != "nci:ExtCodeID"]
+
+
+def _pages(page: PDFPageRef, href: str) -> list[tuple[str, str]]:
+    """Return the pages of a document with a link each: a page, a range, or a named destination."""
+    if page.first_page is not None:
+        return [(f"pages {page.first_page} to {page.last_page}", f"{href}#page={page.first_page}")]
+    refs = (page.page_refs or "").split()
+    if page.type == "NamedDestination":
+        return [(ref, f"{href}#nameddest={ref}") for ref in refs]
+    return [(f"page {ref}", f"{href}#page={ref}") for ref in refs]
+
+
 def _href(href: str) -> str:
     """Return a link's target if a browser may follow it; a define.xml from elsewhere could hold a script."""
     return "" if _SCHEME.match(href) else href
@@ -106,6 +123,15 @@ class Condition:
     sign: str
     values: tuple[tuple[str, str], ...]
     listed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """A where clause: all of its conditions hold."""
+
+    oid: str
+    comment_oid: str | None
+    conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +158,7 @@ class View:
         self.methods: Mapping[str, MethodDef] = {item.oid: item for item in definitions.method_defs}
         self.comments: Mapping[str, CommentDef] = {item.oid: item for item in definitions.comment_defs}
         self.standards: Mapping[str, Standard] = {item.oid: item for item in definitions.standards}
+        self.lists = {item.oid for item in definitions.value_list_defs}
         self.leaves: Mapping[str, Leaf] = {item.id: item for item in definitions.leaves}
         self._clauses: Mapping[str, WhereClauseDef] = {
             item.oid: item for item in definitions.where_clause_defs
@@ -140,6 +167,31 @@ class View:
             ref.item_oid: group for group in definitions.item_group_defs for ref in group.item_refs
         }
         self._parents = {item.value_list_oid: item for item in definitions.item_defs if item.value_list_oid}
+        self._first = {
+            ref.item_oid: group.oid
+            for group in reversed(definitions.item_group_defs)
+            for ref in group.item_refs
+        }
+        self.groups: Mapping[str, ItemGroupDef] = {group.oid: group for group in definitions.item_group_defs}
+
+    @property
+    def standard(self) -> str:
+        """Return what the datasets follow: the first implementation guide, without its version."""
+        guides = (item.name for item in self.definitions.standards if item.type == "IG")
+        return next(guides, "").removesuffix("IG")
+
+    def is_first(self, group: ItemGroupDef, ref: ItemRef) -> bool:
+        """Return whether a variable is first in this dataset; several may share its definition."""
+        return self._first[ref.item_oid] == group.oid
+
+    @property
+    def spare_clauses(self) -> tuple[Clause, ...]:
+        """Return the where clauses that no value and no analysis refers to."""
+        lists, displays = self.definitions.value_list_defs, self.definitions.result_displays
+        of_values = {oid for part in lists for ref in part.item_refs for oid in ref.where_clause_oids}
+        data = [one for display in displays for result in display.results for one in result.datasets.datasets]
+        used = of_values | {one.where_clause_oid for one in data}
+        return tuple(self._clause(clause, None) for oid, clause in self._clauses.items() if oid not in used)
 
     @property
     def terms(self) -> tuple[CodeList, ...]:
@@ -175,16 +227,18 @@ class View:
         """Return the variable that a value list belongs to."""
         return self._parents.get(value_list.oid)
 
-    def conditions(self, ref: ItemRef, value_list: ValueListDef) -> list[list[Condition]]:
-        """Return the where clauses of a value definition; any of them, each with all of its conditions."""
-        owner = self.owner(value_list)
-        clauses = [self._clauses[oid] for oid in ref.where_clause_oids if oid in self._clauses]
-        return [[self._condition(check, owner) for check in clause.range_checks] for clause in clauses]
+    def clauses(self, oids: Sequence[str], owner: ItemGroupDef | None) -> list[Clause]:
+        """Return where clauses in words, as the dataset `owner` sees them."""
+        return [self._clause(self._clauses[oid], owner) for oid in oids if oid in self._clauses]
+
+    def _clause(self, clause: WhereClauseDef, owner: ItemGroupDef | None) -> Clause:
+        conditions = tuple(self._condition(check, owner) for check in clause.range_checks)
+        return Clause(clause.oid, clause.comment_oid, conditions)
 
     def _condition(self, check: RangeCheck, owner: ItemGroupDef | None) -> Condition:
         """Return a range check in words; a variable of another dataset with that dataset's name."""
         item, home = self.items.get(check.item_oid), self._owners.get(check.item_oid)
-        elsewhere = home is not None and owner is not None and home.oid != owner.oid
+        elsewhere = home is not None and (owner is None or home.oid != owner.oid)
         name = item.name if item else check.item_oid
         code_list = self.code_lists.get(item.code_list_oid or "") if item else None
         meanings = (

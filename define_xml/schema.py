@@ -21,6 +21,7 @@ NAMESPACES = {
 }
 
 
+@cache
 def element_name(name: str) -> str:
     """Return the qualified name of an element; one without a prefix is ODM's.
 
