@@ -9,6 +9,11 @@ import msgspec
 
 VERSION = "1.1.0"
 NDJSON = ".ndjson"
+COMPRESSED = ".dsjc"
+"""The same lines, compressed by zlib."""
+
+BY_LINES = frozenset({NDJSON, COMPRESSED})
+"""The endings of files with a row a line."""
 
 
 @dataclass(frozen=True, slots=True)

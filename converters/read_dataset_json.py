@@ -1,19 +1,21 @@
-"""CDISC Dataset-JSON 1.1, read from one JSON document or from NDJSON."""
+"""CDISC Dataset-JSON 1.1, read from one JSON document, or from NDJSON, compressed or not."""
 
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import msgspec
 import pyarrow as pa
 
 from trialbridge.converters.dataset_json_format import (
-    NDJSON,
+    BY_LINES,
+    COMPRESSED,
     DatasetJsonMetadata,
     JsonColumn,
     JsonHeader,
@@ -25,6 +27,9 @@ from trialbridge.model import Dataset, Variable
 _BATCH_ROWS = 8_192
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _VERSION = "1.1"
+_CHUNK = 2**20
+_ZLIB_OR_GZIP = 47
+"""The standard says zlib; other writers wrap it as gzip."""
 
 Rows = list[list[Any]]
 Decoded = TypeVar("Decoded")
@@ -43,7 +48,7 @@ class _Document(JsonHeader, frozen=True, kw_only=True):
 
 
 def read_dataset_json(source: Path) -> Dataset:
-    """Return the dataset of a Dataset-JSON 1.1 file; NDJSON where its name ends in ``.ndjson``.
+    """Return the dataset of a Dataset-JSON 1.1 file: ``.json``, ``.ndjson``, or compressed as ``.dsjc``.
 
     An empty text is null. Numbers that the file keeps as text (``decimal``) become numbers; a date that it
     says to turn into a SAS number (``targetDataType``) stays the text it is.
@@ -60,7 +65,7 @@ def read_dataset_json(source: Path) -> Dataset:
         >>> read_dataset_json(path).table["AGE"].to_pylist()
         [63.0, None]
     """
-    header, parts = _READERS[source.suffix == NDJSON](source)
+    header, parts = _READERS[source.suffix in BY_LINES](source)
     _check_header(source, header)
     schema = pa.schema([(column.name, _ARROW[_KINDS[column.dataType]]) for column in header.columns])
     batches: list[pa.RecordBatch] = []
@@ -86,8 +91,7 @@ def inspect_dataset_json(source: Path) -> DatasetJsonMetadata:
     Raises:
         ReadError: It is not Dataset-JSON 1.1.
     """
-    with source.open("rb") as file:
-        data = file.readline() if source.suffix == NDJSON else file.read()
+    data = next(_text_lines(source), b"") if source.suffix in BY_LINES else source.read_bytes()
     header = _decode(source, data, JsonHeader, 1)
     system = header.sourceSystem or JsonSystem("", "")
     return DatasetJsonMetadata(
@@ -123,16 +127,40 @@ def _read_document(source: Path) -> tuple[JsonHeader, Iterator[Rows]]:
 
 
 def _read_lines(source: Path) -> tuple[JsonHeader, Iterator[Rows]]:
-    with source.open("rb") as file:
-        header = _decode(source, file.readline(), JsonHeader, 1)
-    return header, _line_batches(source)
+    lines = _text_lines(source)
+    header = _decode(source, next(lines, b""), JsonHeader, 1)
+    return header, _line_batches(source, enumerate(lines, 2))
 
 
-def _line_batches(source: Path) -> Iterator[Rows]:
+def _line_batches(source: Path, lines: Iterator[tuple[int, bytes]]) -> Iterator[Rows]:
+    while batch := list(islice(lines, _BATCH_ROWS)):
+        yield [_decode(source, line, list[Any], number) for number, line in batch if line.strip()]
+
+
+def _text_lines(source: Path) -> Iterator[bytes]:
+    """Yield the lines of a file; of a compressed one as they are unpacked, a part at a time."""
     with source.open("rb") as file:
-        lines = islice(enumerate(file, 1), 1, None)
-        while batch := list(islice(lines, _BATCH_ROWS)):
-            yield [_decode(source, line, list[Any], number) for number, line in batch if line.strip()]
+        if source.suffix != COMPRESSED:
+            yield from file
+            return
+        rest = b""
+        for part in _unpacked(source, file):
+            *whole, rest = (rest + part).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
+
+
+def _unpacked(source: Path, file: BinaryIO) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj(_ZLIB_OR_GZIP)
+    while not unpacker.eof:
+        data = unpacker.unconsumed_tail or file.read(_CHUNK)
+        if not data:
+            raise ReadError(str(source), "is cut short, or is not compressed by zlib")
+        try:
+            yield unpacker.decompress(data, _CHUNK)
+        except zlib.error as error:
+            raise ReadError(str(source), f"is not compressed by zlib: {error}") from error
 
 
 _READERS: dict[bool, Callable[[Path], tuple[JsonHeader, Iterator[Rows]]]] = {

@@ -103,6 +103,7 @@ READERS: Mapping[str, Callable[[Path, Described], list[Dataset]]] = {
     ".xpt": _xpt,
     ".json": _json,
     ".ndjson": _json,
+    ".dsjc": _json,
     ".sas7bdat": _sas,
     ".csv": _csv,
 }

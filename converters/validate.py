@@ -23,6 +23,7 @@ from trialbridge.validation.package import DefineFile, Package, Standards, frame
 _FORMATS = {
     ".json": "Dataset-JSON",
     ".ndjson": "Dataset-JSON (NDJSON)",
+    ".dsjc": "Dataset-JSON (compressed)",
     ".sas7bdat": "SAS7BDAT",
     ".csv": "CSV",
     ".xpt": "SAS XPORT version 5",

@@ -1,7 +1,8 @@
-"""CDISC Dataset-JSON 1.1, as one JSON document or as NDJSON with a row a line."""
+"""CDISC Dataset-JSON 1.1, as one JSON document, or as NDJSON with a row a line, compressed or not."""
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import pyarrow.compute as pc
 
 from trialbridge.converters.dataset_faults import EMPTY_TEXT, column_faults, first_fault, flags, numbers
 from trialbridge.converters.dataset_json_format import (
-    NDJSON,
+    BY_LINES,
+    COMPRESSED,
     VERSION,
     DatasetJsonMetadata,
     JsonColumn,
@@ -30,7 +32,9 @@ _LARGEST_INTEGER = float(1 << 53)
 
 
 def write_dataset_json(dataset: Dataset, target: Path, *, metadata: DatasetJsonMetadata) -> None:
-    """Write `dataset` to `target` as Dataset-JSON 1.1; as NDJSON where its name ends in ``.ndjson``.
+    """Write `dataset` to `target` as Dataset-JSON 1.1; its name says in which form.
+
+    That is a document for ``.json``, lines for ``.ndjson``, compressed lines for ``.dsjc``.
 
     Blank text is ``""``, a missing number is ``null``; a number has the fewest digits that give it back.
 
@@ -57,18 +61,33 @@ def write_dataset_json(dataset: Dataset, target: Path, *, metadata: DatasetJsonM
         raise ConversionErrors(f"{dataset.name} cannot be written as Dataset-JSON", faults)
     columns = tuple(_json_column(dataset, variable) for variable in dataset.variables)
     header = msgspec.json.encode(_header(dataset, columns, metadata))
+    by_lines = target.suffix in BY_LINES
+    parts = _lines(dataset, columns, header) if by_lines else _document(dataset, columns, header)
     with whole_file(target) as file:
-        if target.suffix == NDJSON:
-            file.write(header + b"\n")
-            for rows in _rows(dataset, columns):
-                file.write(msgspec.json.Encoder().encode_lines(rows))
-        else:
-            file.write(header[:-1] + b',"rows":[')
-            comma = b""
-            for rows in _rows(dataset, columns):
-                file.write(comma + msgspec.json.encode(rows)[1:-1])
-                comma = b","
-            file.write(b"]}")
+        for part in _compressed(parts) if target.suffix == COMPRESSED else parts:
+            file.write(part)
+
+
+def _lines(dataset: Dataset, columns: tuple[JsonColumn, ...], header: bytes) -> Iterator[bytes]:
+    yield header + b"\n"
+    for rows in _rows(dataset, columns):
+        yield msgspec.json.Encoder().encode_lines(rows)
+
+
+def _document(dataset: Dataset, columns: tuple[JsonColumn, ...], header: bytes) -> Iterator[bytes]:
+    yield header[:-1] + b',"rows":['
+    comma = b""
+    for rows in _rows(dataset, columns):
+        yield comma + msgspec.json.encode(rows)[1:-1]
+        comma = b","
+    yield b"]}"
+
+
+def _compressed(parts: Iterator[bytes]) -> Iterator[bytes]:
+    compressor = zlib.compressobj()
+    for part in parts:
+        yield compressor.compress(part)
+    yield compressor.flush()
 
 
 def check_dataset_json(dataset: Dataset) -> list[WriteError]:
@@ -101,9 +120,9 @@ def check_dataset_json(dataset: Dataset) -> list[WriteError]:
 def _json_column(dataset: Dataset, variable: Variable) -> JsonColumn:
     column = dataset.table[variable.name]
     kind = _data_type(variable, column)
-    length = None
-    if kind == "string":
-        length = variable.length or max(pc.max(pc.binary_length(column)).as_py() or 0, 1)
+    length = variable.length if variable.type == "Char" else None
+    if kind == "string" and not length:
+        length = max(pc.max(pc.binary_length(column)).as_py() or 0, 1)
     return JsonColumn(
         f"IT.{dataset.name}.{variable.name}",
         variable.name,
@@ -127,10 +146,10 @@ def _data_type(variable: Variable, column: pa.ChunkedArray) -> str:
 def _header(dataset: Dataset, columns: tuple[JsonColumn, ...], metadata: DatasetJsonMetadata) -> JsonHeader:
     modified = metadata.modified
     return JsonHeader(
-        datasetJSONCreationDateTime=metadata.created.isoformat(timespec="seconds"),
+        datasetJSONCreationDateTime=metadata.created.isoformat(),
         datasetJSONVersion=VERSION,
         fileOID=metadata.file,
-        dbLastModifiedDateTime=modified.isoformat(timespec="seconds") if modified else "",
+        dbLastModifiedDateTime=modified.isoformat() if modified else "",
         originator=metadata.originator,
         sourceSystem=JsonSystem(metadata.system, metadata.system_version) if metadata.system else None,
         studyOID=metadata.study,

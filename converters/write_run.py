@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -254,12 +255,14 @@ def _write_xpt(dataset: Dataset, folder: Path, conversion: Conversion, created: 
     write_xpt(dataset, folder / f"{dataset.name.lower()}.xpt", created=created)
 
 
-def _write_json(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:
+def _write_json(
+    dataset: Dataset, folder: Path, conversion: Conversion, created: datetime, form: str = "json"
+) -> None:
     study = conversion.study.id
     metadata = DatasetJsonMetadata(
         created, "trialbridge", study, define="../sdtm/define.xml", system="trialbridge"
     )
-    write_dataset_json(dataset, folder / f"{dataset.name.lower()}.json", metadata=metadata)
+    write_dataset_json(dataset, folder / f"{dataset.name.lower()}.{form}", metadata=metadata)
 
 
 def _write_parquet(dataset: Dataset, folder: Path, conversion: Conversion, created: datetime) -> None:  # noqa: ARG001 -- a format
@@ -271,6 +274,8 @@ Write = Callable[[Dataset, Path, Conversion, datetime], None]
 FORMATS: Mapping[str, tuple[str, Write]] = {
     "xpt": ("sdtm", _write_xpt),
     "dataset-json": ("json", _write_json),
+    "ndjson": ("json", partial(_write_json, form="ndjson")),
+    "dsjc": ("json", partial(_write_json, form="dsjc")),
     "parquet": ("parquet", _write_parquet),
 }
 """Format -> its folder, and what writes one dataset."""

@@ -64,7 +64,7 @@ def test_unmapped_content_ends_with_2(tmp_path: Path, capsys: pytest.CaptureFixt
         (["convert", "nowhere", "--out", "out"], "there is no such file"),
         (
             ["convert", str(SMALL), "--out", "out", "--format", "sas"],
-            "sas is not one of xpt, dataset-json, parquet",
+            "sas is not one of xpt, dataset-json, ndjson, dsjc, parquet",
         ),
         (
             ["convert", str(SMALL), "--out", "out", "--ct", "1999-01-01"],

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
 from trialbridge.converters.read_dataset_json import inspect_dataset_json, read_dataset_json
 from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.write_dataset_json import check_dataset_json, write_dataset_json
+from trialbridge.converters.write_xpt import write_xpt
 from trialbridge.errors import ConversionErrors, ReadError
 from trialbridge.model import Dataset, Variable
 
@@ -32,7 +37,11 @@ METADATA = DatasetJsonMetadata(
     modified=datetime(2014, 1, 1, tzinfo=UTC),
     file="CDISC01/lb",
 )
-SCHEMAS = {".json": "dataset.schema.json", ".ndjson": "dataset-ndjson-schema.json"}
+NDJSON = "dataset-ndjson-schema.json"
+MANY = 10_000
+"""Records from which one form is enough: both write the same rows."""
+CREATED = METADATA.created.replace(tzinfo=None)
+SCHEMAS = {".json": "dataset.schema.json", ".ndjson": NDJSON, ".dsjc": NDJSON}
 
 LB = Dataset(
     "LB",
@@ -57,15 +66,17 @@ LB = Dataset(
 )
 
 
-@pytest.fixture(params=[".json", ".ndjson"])
+@pytest.fixture(params=[".json", ".ndjson", ".dsjc"])
 def suffix(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 def documents(path: Path) -> tuple[dict[str, Any], list[Any]]:
     """Return header and rows of a file, by another JSON reader."""
-    if path.suffix == ".ndjson":
-        header, *rows = (json.loads(line) for line in path.read_text("utf-8").splitlines())
+    if path.suffix in {".ndjson", ".dsjc"}:
+        data = path.read_bytes()
+        text = (zlib.decompress(data, 47) if path.suffix == ".dsjc" else data).decode()
+        header, *rows = map(json.loads, text.splitlines())
         return header, rows
     document = json.loads(path.read_text("utf-8"))
     return document, document.pop("rows")
@@ -73,7 +84,7 @@ def documents(path: Path) -> tuple[dict[str, Any], list[Any]]:
 
 def validate(shared: Path, path: Path) -> None:
     schema = json.loads((shared / "standards/dataset-json-1.1" / SCHEMAS[path.suffix]).read_text())
-    if path.suffix == ".ndjson":
+    if path.suffix in {".ndjson", ".dsjc"}:
         instance, _ = documents(path)
     else:
         instance = json.loads(path.read_text("utf-8"))
@@ -160,7 +171,11 @@ def test_the_send_samples_are_one_in_three_forms(
     written, rows = documents(ours)
     given, given_rows = documents(folder / f"send_{name}{suffix}")
     assert rows == given_rows
-    assert [key for key in given if key != "columns"] == [key for key in written if key != "columns"]
+    if suffix == ".dsjc":  # whose sample was written by another tool: in another order, with Z for the zone
+        moments = {name for name in given if name.endswith("DateTime")}
+        given |= {name: datetime.fromisoformat(given[name]).isoformat() for name in moments}
+    else:
+        assert [key for key in given if key != "columns"] == [key for key in written if key != "columns"]
     assert {key: given[key] for key in given if key != "columns"} == {
         key: written[key] for key in written if key != "columns"
     }
@@ -180,7 +195,7 @@ def test_any_text_and_any_number_come_back(rows: list[tuple[str | None, float | 
     table = pa.table({"QVAL": pa.array(texts, pa.string()), "QSEQ": pa.array(numbers, pa.float64())})
     dataset = Dataset("QS", "", (Variable("QVAL", ""), Variable("QSEQ", "", "Num")), table)
     with tempfile.TemporaryDirectory() as folder:
-        for suffix in (".json", ".ndjson"):
+        for suffix in (".json", ".ndjson", ".dsjc"):
             path = Path(folder) / f"qs{suffix}"
             write_dataset_json(dataset, path, metadata=METADATA)
             assert read_dataset_json(path).table.equals(table)
@@ -269,3 +284,45 @@ def test_a_document_without_rows(tmp_path: Path) -> None:
     (tmp_path / "ae.json").write_text(HEADER)
     with pytest.raises(ReadError, match="missing required field `rows`"):
         read_dataset_json(tmp_path / "ae.json")
+
+
+def test_the_compressed_form_is_zlib_and_a_wrapped_one_is_read(tmp_path: Path) -> None:
+    write_dataset_json(LB, tmp_path / "lb.dsjc", metadata=METADATA)
+    write_dataset_json(LB, tmp_path / "lb.ndjson", metadata=METADATA)
+    plain = (tmp_path / "lb.ndjson").read_bytes()
+    assert zlib.decompress((tmp_path / "lb.dsjc").read_bytes()) == plain
+    wrapped = zlib.compressobj(wbits=31)
+    (tmp_path / "gz.dsjc").write_bytes(wrapped.compress(plain) + wrapped.flush())
+    assert read_dataset_json(tmp_path / "gz.dsjc").table.equals(LB.table)
+
+
+@pytest.mark.parametrize("data", [b"", b"no zlib", zlib.compress(b"x" * 99)[:-8]])
+def test_what_is_no_compressed_file(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "ae.dsjc").write_bytes(data)
+    with pytest.raises(ReadError, match="zlib"):
+        read_dataset_json(tmp_path / "ae.dsjc")
+
+
+def pilot_datasets(shared: Path) -> Iterator[Dataset]:
+    """Yield every dataset of the CDISC pilot, of both its releases."""
+    for name in ("cdiscpilot01_tdf/cdiscpilot_update2", "cdiscpilot01_original/cdiscpilot01_original_sdtm"):
+        with zipfile.ZipFile(shared / f"data/sdtm/{name}.zip") as archive:
+            for member in archive.namelist():
+                data = archive.read(member)
+                if data.startswith(b"HEADER RECORD"):
+                    yield read_xpt(io.BytesIO(data))
+
+
+def test_every_pilot_dataset_comes_back_as_it_was(shared: Path, tmp_path: Path) -> None:
+    count = 0
+    for dataset in pilot_datasets(shared):
+        write_xpt(dataset, tmp_path / "old.xpt", created=CREATED)
+        for suffix in (".json", ".dsjc") if len(dataset.table) < MANY else (".dsjc",):
+            path = tmp_path / f"a{suffix}"
+            write_dataset_json(dataset, path, metadata=DatasetJsonMetadata(CREATED))
+            again = read_dataset_json(path)
+            assert again.table.equals(dataset.table), dataset.name
+            write_xpt(again, tmp_path / "new.xpt", created=CREATED)
+            assert (tmp_path / "new.xpt").read_bytes() == (tmp_path / "old.xpt").read_bytes(), dataset.name
+            count += 1
+    assert count > 80

@@ -47,7 +47,7 @@ StudyName = Annotated[
     str,
     typer.Option("--study", help="The study, where the input names none; every Patient is a subject then."),
 ]
-Formats = Annotated[str, typer.Option("--format", help="Besides xpt: dataset-json, parquet; with commas.")]
+Formats = Annotated[str, typer.Option("--format", help="Besides xpt: dataset-json, ndjson, dsjc, parquet.")]
 UnitSystem = Annotated[
     Units | None,
     typer.Option("--units", help="System of the standard units; both: LB in SI, LC in conventional."),
