@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, reduce
 from itertools import repeat
 from typing import NamedTuple
 
@@ -23,14 +23,22 @@ from trialbridge.elements import Version
 from trialbridge.findings import Finding
 from trialbridge.loinc_back import loinc_column
 from trialbridge.mapping import Domain
-from trialbridge.native import with_arms
+from trialbridge.native import LEAD, with_arms
 from trialbridge.registry import SUBJECTS
 from trialbridge.vocabulary import USUBJID, Vocabulary
 
 ENCODER = msgspec.json.Encoder()
 
+
+def _of_subject(table: Mapping[str, pa.Array]) -> dict[str, pa.Array]:
+    """Return what follows from records of DM: why there is no arm, and the part of an investigator."""
+    named = [table[name].is_valid() for name in ("INVID", "INVNAM") if name in table]
+    leads = pc.if_else(reduce(pc.or_, named), "primary-investigator", None) if named else None
+    return {**without_arm(table), **({LEAD: leads.cast(pa.string())} if leads is not None else {})}
+
+
 FOLLOWS: Mapping[str, Callable[[Mapping[str, pa.Array]], Mapping[str, pa.Array]]] = {
-    "DM": without_arm,
+    "DM": _of_subject,
     "LB": lambda table: {"LBLOINC": loinc_column(table)},
 }
 """Domain -> what is written of its records that they do not hold as they are, and is not read back."""

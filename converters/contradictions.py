@@ -187,16 +187,18 @@ def _times_without_zone(
 
 def _dangling(domain: Domain, leaves: StagedLeaves, records: Records, vocabulary: Vocabulary) -> Found:  # noqa: ARG001 -- a Look
     """Find references to resources that are not in the input."""
+    kinds: dict[str, list[str]] = {}
     for name, join in domain.joins.items():
-        path = parse(join.path)
-        if path.heads:
+        kinds.setdefault(join.path, []).append(name)
+    for path, names in kinds.items():
+        if parse(path).heads:
             continue
-        references = leaves(join.path)
-        _, rows = leaves.joined(name)
-        message = f"refers to a {join.type} that is not in the input; what it would have said is missing"
+        found = [_there(leaves.joined(name)[1]) for name in names]
+        types = " or ".join(domain.joins[name].type for name in names)
+        message = f"refers to a {types} that is not in the input; what it would have said is missing"
         yield (
-            Finding(Severity.NOTICE, "reference-unresolved", message, path=join.path),
-            _there(references) & ~_there(rows),
+            Finding(Severity.NOTICE, "reference-unresolved", message, path=path),
+            _there(leaves(path)) & ~np.any(found, axis=0),
         )
 
 

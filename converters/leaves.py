@@ -113,9 +113,11 @@ class StagedLeaves:
         if holder is None or target is None:
             return None, pa.nulls(self.rows, pa.int64())
         used, back = np.unique(pc.fill_null(rows, -1).to_numpy(zero_copy_only=False), return_inverse=True)
-        names = [name for name in (*HOLDER, path.local) if name in holder.column_names]
+        said = join.role[0] and parse(join.role[0]).local
+        names = [name for name in (*HOLDER, path.local, said) if name in holder.column_names]
         some = holder.select(names).take(pa.array(used, mask=used < 0))
-        found = self.identities.resolve(join.type, some, kind, column(some, path.local))
+        references = _of_role(some, path.local, said, join.role[1]) if said else column(some, path.local)
+        found = self.identities.resolve(join.type, some, kind, references)
         return target, found.take(pa.array(back))
 
     def pointers(self, names: Mapping[str, str]) -> dict[str, pa.Array]:
@@ -136,6 +138,16 @@ class StagedLeaves:
         if table is None:
             return pa.nulls(self.rows, pa.string())
         return keys_of(self.domain.joins[name].type, table).take(rows)
+
+
+def _of_role(table: pa.Table, references: str, roles: str, role: str) -> pa.Array:
+    """Return the first reference of each row whose part is the one that is meant."""
+    rows = zip(column(table, references).to_pylist(), column(table, roles).to_pylist(), strict=True)
+    meant = (
+        next((one for one, part in zip(some or (), parts or (), strict=False) if part == role), None)
+        for some, parts in rows
+    )
+    return pa.array(meant, pa.string())
 
 
 def _taken(values: pa.Array, rows: pa.Array) -> pa.Array:

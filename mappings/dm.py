@@ -30,6 +30,8 @@ RACES = (
     Extensions(f"{RACE}.extension[*]", ("ombCategory", "detailed")),
     Extensions("patient->extension[*]", NATIONAL, "valueCodeableConcept.coding[]"),
 )
+PARTIES = "study->associatedParty[*]"
+ROLE, LEADS = "role.coding[].code", "primary-investigator"
 GROUPS = ("study->arm[*]", "overall->arm[*]")
 NOT_ON_STUDY = Codes({"ineligible": "SCREEN FAILURE"}, partial=True)
 COUNTRY = Lookup("country", "urn:iso:std:iso:3166")
@@ -44,6 +46,7 @@ DM = Domain(
         "site": Join("study->site[].reference", "Location"),
         "organisation": Join("patient->managingOrganization.reference", "Organization"),
         "investigator": Join("study->principalInvestigator.reference", "Practitioner"),
+        "party": Join(f"{PARTIES}.party.reference", "Practitioner", (f"{PARTIES}.{ROLE}", LEADS)),
         "consent": Join("consent.reference", "Consent"),
     },
     excluded={"status": {"entered-in-error": "entered in error: the sender withdraws it"}},
@@ -86,8 +89,14 @@ DM = Domain(
             Read(At("organisation->identifier[].value")),
             Read(At("organisation->name")),
         ),
-        "INVID": At("investigator->identifier[].value"),
-        "INVNAM": OneOf(At("investigator->name[].text"), Read(At("investigator->name[].family"))),
+        "INVID": OneOf(At("investigator->identifier[].value"), Read(At("party->identifier[].value"))),
+        "INVNAM": OneOf(
+            At("investigator->name[].text"),
+            Read(At("investigator->name[].family")),
+            Read(At("party->name[].text")),
+            Read(At("party->name[].family")),
+            Matching(PARTIES, {ROLE: LEADS}, "name"),
+        ),
         # Subject
         "BRTHDTC": At("patient->birthDate", DateTime()),
         "AGE": OneWay("derived: full years from BRTHDTC to RFSTDTC"),

@@ -38,10 +38,17 @@ Rows = Literal["resource", "component", "item"]
 
 
 class Join(NamedTuple):
-    """Another resource that a record draws on: the path of the reference, and the type it points to."""
+    """Another resource that a record draws on.
+
+    Attributes:
+        path: Where the reference stands.
+        type: The type that it points to.
+        role: Of a path with every repetition, where each says its part, and which part is meant; the first.
+    """
 
     path: str
     type: str
+    role: tuple[str, str] = ("", "")
 
 
 class Panel(NamedTuple):
@@ -160,7 +167,7 @@ class Domain:
         """Return every path that is read, in order, without repetition."""
         paths = [path for _, rule in self.all_rules() for path in (*rule.paths, *rule.targets)]
         paths += extension_paths(self.rows)
-        paths += [join.path for join in self.joins.values()]
+        paths += [path for join in self.joins.values() for path in (join.path, join.role[0]) if path]
         paths += [*self.only, *self.excluded, *self.fixed, *self.companions]
         return dict.fromkeys(paths)
 

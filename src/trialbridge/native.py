@@ -28,6 +28,7 @@ STRUCTURE = "http://hl7.org/fhir/StructureDefinition"
 SERIOUSNESS = f"{HL7}/adverse-event-seriousness"
 CRITERIA = "http://hl7.org/fhir/uv/ae-research-ig/StructureDefinition/seriousness-criteria"
 GROUPS = "overall->arm[*]"
+PARTY_ROLES = "http://hl7.org/fhir/research-study-party-role"
 PROGRESS = "http://hl7.org/fhir/5.0/StructureDefinition/extension-ResearchSubject.progress"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition"
 OMB = "urn:oid:2.16.840.1.113883.6.238"
@@ -40,6 +41,9 @@ PARENT = "parent"
 
 STATE = "state"
 """Names the column of what became of each subject, which the dispositions say."""
+
+LEAD = "lead"
+"""Names the column of the part that an investigator has in a study, as R5 calls it."""
 
 Rules = dict[str, Rule]
 Constants = dict[str, str]
@@ -268,6 +272,7 @@ def _subject(domain: Domain) -> Rules:
         "RACE": Labelled(race, Lookup("race", OMB)),
         "ETHNIC": Labelled(ethnicity, Lookup("ethnicity", OMB)),
         STATE: Linked("status"),
+        LEAD: Linked(f"study->associatedParty[id=investigator].role.coding[system={PARTY_ROLES}].code"),
     }
 
 

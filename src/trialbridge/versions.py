@@ -93,7 +93,7 @@ R5: Mapping[str, Mapping[str, str | None]] = {
         "focus[*].coding": "focus[*].concept.coding",
         "focus[*].text": "focus[*].concept.text",
         "sponsor": None,
-        "principalInvestigator": None,
+        "principalInvestigator": "associatedParty[id=investigator].party",
         "location": "region",
         "status": "progressStatus[].state.coding[].code",
     },

@@ -55,8 +55,8 @@ CARRIED: Mapping[str, float] = {
 """Variable -> the share of records whose cell the extension may carry; all others go to elements."""
 
 CARRIED_IN_R5: Mapping[str, float] = {
-    # R5 names an arm by an id, the investigator as a party of the study, and consents by the day
-    **dict.fromkeys(("ARM", "ACTARM", "INVID", "INVNAM", "RFICDTC", "DSSTDTC"), 1.0),
+    # R5 names an arm by an id, and consents by the day
+    **dict.fromkeys(("ARM", "ACTARM", "RFICDTC", "DSSTDTC"), 1.0),
 }
 
 
