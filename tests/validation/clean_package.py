@@ -40,6 +40,7 @@ _PARAMETERS = (
     ("DCUTDESC", "Data Cutoff Description", "Final lock"),
     ("FCNTRY", "Planned Country of Investigational Sites", "USA"),
     ("HLTSUBJI", "Healthy Subject Indicator", "N"),
+    ("INDIC", "Trial Disease/Condition Indication", "Lupus"),
     ("INTMODEL", "Intervention Model", "PARALLEL"),
     ("INTTYPE", "Intervention Type", "DRUG"),
     ("LENGTH", "Trial Length", "P26W"),
