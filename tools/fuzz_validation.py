@@ -20,7 +20,6 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -245,11 +244,10 @@ def main() -> int:
     slices = [range(at, min(at + _SLICE, given.inputs)) for at in range(0, given.inputs, _SLICE)]
     failures: list[Failure] = []
     peak = 0
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context, max_tasks_per_child=10) as pool:
-        jobs = [pool.submit(_try_slice, numbers, given.seed, sound) for numbers in slices]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        jobs = [pool.apply_async(_try_slice, (numbers, given.seed, sound)) for numbers in slices]
         for job in jobs:
-            found, megabytes = job.result(timeout=_SLICE * SECONDS)
+            found, megabytes = job.get(timeout=_SLICE * SECONDS)
             failures += found
             peak = max(peak, megabytes)
             for one in found:
