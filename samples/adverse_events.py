@@ -232,6 +232,8 @@ def stay(trial: Trial, said: Event, at: int, person: Participant) -> list[Json]:
     end = later(begin, 6 * 1440 - 500)
     if person.died:
         end = min(end, local(person.died, 250, trial.site(person).zone))
+    if person.leaves is not None:
+        end = min(end, local(person.dose + timedelta(person.leaves), 630, trial.site(person).zone))
     return [
         resource("Encounter", f"{person.key}-stay-{at:02}", end)
         | {

@@ -24,7 +24,7 @@ from trialbridge.samples.resources import (
     reference,
     resource,
 )
-from trialbridge.samples.trial import Arm, Element, Site, Trial, Visit
+from trialbridge.samples.trial import Arm, Element, Product, Site, Trial, Visit
 
 PART = "urn:trialbridge:sdtm:design-part"
 PARAMETER = "urn:trialbridge:sdtm:parameter"
@@ -117,6 +117,8 @@ def visit_action(visit: Visit) -> Json:
         side = "before-start" if offset < 0 else "after-start"
         about = {"actionId": DAY_1, "relationship": side, "offsetDuration": _days(abs(offset))}
         said["relatedAction"] = [{"extension": [bounds], **about}]
+    elif visit.day is None:
+        said |= _rules(("Withdrawal from the study before its last visit",), ())
     done = [{"title": ACTIVITIES[name]} for name in visit.panels]
     return said | ({"action": [{"title": "Vital signs"}, *done]} if done else {})
 
@@ -175,6 +177,12 @@ def _characteristics(trial: Trial) -> Iterator[Json]:
         yield concept(word, coding(PARAMETER, code), coding(NCIT, ncit))
 
 
+def _investigated(trial: Trial) -> list[Product]:
+    """Return the products that the trial is about: not those that only control arms get."""
+    studied = {arm.regimen.product.ident for arm in trial.arms.values() if arm.kind not in CONTROLS}
+    return [product for product in trial.products if product.ident in studied]
+
+
 def studies(trial: Trial) -> list[Json]:
     """Return the study as a whole, and its part at each site."""
     whole = resource("ResearchStudy", trial.ident, trial.set_up) | {
@@ -188,7 +196,7 @@ def studies(trial: Trial) -> list[Json]:
         "primaryPurposeType": concept("", coding(f"{HL7}/research-study-prim-purp-type", "treatment")),
         "phase": concept("", coding(f"{HL7}/research-study-phase", trial.phase)),
         "category": list(_characteristics(trial)),
-        "focus": [product_code(product) for product in trial.products],
+        "focus": [product_code(product) for product in _investigated(trial)],
         "condition": [concept(trial.population[1], coding(SNOMED, trial.population[0]))],
         "location": [
             concept(NAMES[country], coding("urn:iso:std:iso:3166", NAMES[country]))

@@ -42,7 +42,7 @@ def condition(trial: Trial, person: Participant, name: str, words: str, snomed: 
         "identifier": [identifier(f"{SPONSOR}/medical-history", ident.upper())],
         "clinicalStatus": concept("", coding(f"{HL7}/condition-clinical", "active")),
         "verificationStatus": concept("", coding(f"{HL7}/condition-ver-status", "confirmed")),
-        "category": [concept("MEDICAL HISTORY")],
+        "category": [concept("GENERAL")],
         "code": concept(words, *([coding(SNOMED, snomed)] if snomed else [])),
         "subject": reference("Patient", person.key),
         "onsetDateTime": since,

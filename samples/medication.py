@@ -142,7 +142,7 @@ def background(trial: Trial, person: Participant, seed: int, at: date) -> list[J
         one |= {"status": "active", "category": concept("BACKGROUND THERAPY"), "reasonCode": [concept(why)]}
         one |= {"effectivePeriod": {"start": _earlier(person)}, "dosage": dosage(amount, unit, often)}
         said.append(one)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and person.dose is not None:
         said.append(_as_needed(trial, person, at))
     return said
 

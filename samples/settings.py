@@ -29,7 +29,7 @@ LABORATORIES = """# Codes of laboratories that no public table knows: the terms 
 "FC-PDC" = { domain = "CP", testcd = "DCPLE", spec = "BLOOD", cat = "IMMUNOPHENOTYPING" }
 
 [codes."https://hospital.example.org/lab-codes"]
-"ENASCR" = { domain = "IS", testcd = "ATAB", spec = "SERUM", cat = "AUTOANTIBODY", \
+"ENASCR" = { domain = "IS", testcd = "ATAB", spec = "SERUM", cat = "AUTOIMMUNITY", \
 bdagnt = "EXTRACTABLE NUCLEAR AUTOANTIGENS" }
 """
 RATED = ("SLEDAI-2K", "BILAG-2004", "PGA", "SLICC/ACR DI")
@@ -82,7 +82,7 @@ def _ratings(trial: Trial) -> Iterator[str]:
 def _examinations() -> Iterator[str]:
     yield '[codes."https://sponsor.example.org/examinations"]'
     for code, (name, _) in BODY_SYSTEMS.items():
-        yield _test(code, "PE", name, "PHYSICAL EXAMINATION")
+        yield _test(code, "PE", name, "GENERAL")
     yield ""
     yield '[codes."https://sponsor.example.org/death-details"]'
     yield '"PRCDTH" = { domain = "DD", testcd = "PRCDTH" }'
@@ -93,7 +93,7 @@ def _criteria(trial: Trial) -> Iterator[str]:
     yield '[codes."https://sponsor.example.org/criteria"]'
     for one in trial.criteria:
         category = "INCLUSION" if one.including else "EXCLUSION"
-        yield _test(one.code, "IE", one.words[:200], category)
+        yield _test(one.code, "IE", one.words, category)
 
 
 def settings(trial: Trial) -> str:

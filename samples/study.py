@@ -58,10 +58,18 @@ def laboratories(trial: Trial) -> list[Json]:
 
 def investigators(trial: Trial) -> list[Json]:
     """Return the Practitioners: an investigator for each site, all invented."""
-    name = {"text": "Example Investigator", "family": "Investigator", "given": ["Example"]}
     return [
         resource("Practitioner", f"investigator-{site}", trial.set_up)
-        | {"identifier": [identifier(f"{SPONSOR}/staff", f"INV-{site}")], "name": [name]}
+        | {
+            "identifier": [identifier(f"{SPONSOR}/staff", f"INV-{site}")],
+            "name": [
+                {
+                    "text": f"Example Investigator {site}",
+                    "family": f"Investigator {site}",
+                    "given": ["Example"],
+                }
+            ],
+        }
         for site in trial.sites
     ]
 
