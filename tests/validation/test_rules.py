@@ -54,12 +54,19 @@ def test_most_rules_cite_an_id() -> None:
 @pytest.mark.parametrize("name", WITH_EXAMPLES)
 def test_a_rule_fires_on_its_example_alone(name: str) -> None:
     rule = RULES[name]
-    fired = run_rule(example_of(rule.fires), rule)
+    guide = rule.asked.get("until", "3.4")
+    fired = run_rule(example_of(rule.fires, guide), rule)
     assert (fired.status, fired.reason) == (Status.RUN, "")
     assert fired.found
-    silent = run_rule(example_of(rule.silent), rule)
+    silent = run_rule(example_of(rule.silent, guide), rule)
     assert silent.status == Status.RUN
     assert not silent.found
+
+
+def test_a_rule_of_an_earlier_guide_does_not_apply_to_a_later_one() -> None:
+    rule = RULES["milestone-with-epoch"]
+    later = run_rule(example_of(rule.fires), rule)
+    assert (later.status, later.reason) == (Status.NOT_APPLICABLE, "is of SDTMIG up to 3.2")
 
 
 # What a row cannot show: files, labels, lengths, bytes.

@@ -65,10 +65,10 @@ _ROOT = "<ODM"
 _SPACES = {"xmlns": "http://www.cdisc.org/ns/odm/v1.3", "xmlns:xlink": "http://www.w3.org/1999/xlink"}
 
 
-def example_of(example: Mapping[str, ExampleRows] | str) -> Package:
+def example_of(example: Mapping[str, ExampleRows] | str, ig: str = "3.4") -> Package:
     """Return the package of a rule's own example: rows of datasets, or the content of a define.xml."""
     if not isinstance(example, str):
-        return package_of(example)
+        return package_of(example, ig)
     package = package_of({"AE": [{}]})
     package.define = define_of(example)
     return package

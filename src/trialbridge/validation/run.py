@@ -41,7 +41,10 @@ def run_rules(package: Package, rules: Sequence[Rule], progress: Progress | None
 
 
 def run_rule(package: Package, rule: Rule) -> Outcome:
-    """Return what becomes of one rule."""
+    """Return what becomes of one rule; one of an earlier guide does not apply to a later one."""
+    last = rule.asked.get("until", "")
+    if last and package.standards.ig > last:
+        return Outcome(rule.facts, Status.NOT_APPLICABLE, f"is of SDTMIG up to {last}")
     check = CHECKS[rule.check]
     other = package.standards.other_guide
     if other and rule.of_guide:
