@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.converters.design_forms import Json, Record, dicts
+from trialbridge.converters.design_forms import Json, Record, coded, dicts
 from trialbridge.converters.design_plan import is_visit, part_of_design
+from trialbridge.converters.design_population import Sponsor
 from trialbridge.converters.design_resources import (
     PLANNED,
     TYPES,
@@ -27,6 +28,7 @@ from trialbridge.design import PLANS, Design, design_of_datasets
 from trialbridge.elements import Version
 from trialbridge.findings import Finding, Severity
 
+ORGANIZATION = "Organization"
 NUMBERS = ("VISITNUM", "VISITDY", "TAETORD", "EARLY", "LATE")
 
 
@@ -98,6 +100,16 @@ def staged_design(staged: Staged, identities: Identities, study: str = "") -> St
         study: STUDYID where the settings name it.
     """
     found = {kind: list(_resources(kind, staged, identities)) for kind in TYPES}
+    return stated_design({**found, ORGANIZATION: _organizations(staged, identities)}, study)
+
+
+def stated_design(found: Mapping[str, Sequence[Resource]], study: str = "") -> StagedDesign:
+    """Return the design that some resources state: of the study, where they hold several.
+
+    Args:
+        found: Resource type -> its resources, those of `TYPES`.
+        study: STUDYID where the settings name it.
+    """
     chosen, several = _study(found["ResearchStudy"], study)
     plans, groups = found["PlanDefinition"], [*found["Group"], *found["EvidenceVariable"]]
     if chosen is not None:
@@ -106,12 +118,12 @@ def staged_design(staged: Staged, identities: Identities, study: str = "") -> St
         groups = _eligible(chosen.data, groups)
     else:
         plans, groups = [one for one in plans if _is_design(one.data)], []
-    used = [*([chosen] if chosen else []), *plans, *groups]
+    sponsor = _sponsor(chosen, found[ORGANIZATION])
+    used = [*([chosen] if chosen else []), *plans, *groups, *sponsor]
     if not used:
         return StagedDesign(findings=several)
     version = used[0].version
-    sponsor = _sponsor(chosen, staged, identities)
-    records = design_of_fhir([*(one.data for one in used), *sponsor], version)
+    records = design_of_fhir([one.data for one in used], version)
     arms = arms_of_fhir(chosen.data, version) if chosen else {}
     arms |= {one["ARM"]: one["ARMCD"] for one in records.get("TA", ()) if {"ARM", "ARMCD"} <= one.keys()}
     return StagedDesign(records, used, arms, several)
@@ -175,22 +187,31 @@ def _eligible(study: Json, groups: Sequence[Resource]) -> list[Resource]:
     return [one for one in _named(groups, references) if not one.data.get("actual")]
 
 
-def _sponsor(study: Resource | None, staged: Staged, identities: Identities) -> list[Json]:
-    """Return the sponsor's Organization, as far as its name goes."""
-    table = staged.table("Organization")
-    if study is None or table is None:
+def _organizations(staged: Staged, identities: Identities) -> list[Resource]:
+    """Return the Organizations, as far as their names go."""
+    table = staged.table(ORGANIZATION)
+    if table is None:
         return []
-    references = _references(study.data.get("sponsor"))
-    ids, names = (column(table, name).to_pylist() for name in ("id", "name"))
-    live = identities.indexes["Organization"].live
-    known = {
-        f"Organization/{one}": name
-        for row, (one, name) in enumerate(zip(ids, names, strict=True))
-        if live[row]
-    }
-    tails = {"/".join(text.split("/")[-2:]) for text in references}
-    found = [known[text] for text in sorted(tails) if known.get(text)]
-    return [{"resourceType": "Organization", "name": name} for name in found[:1]]
+    live = identities.indexes[ORGANIZATION].live
+    cells = zip(*(column(table, name).to_pylist() for name in ("id", "name", "_version")), strict=True)
+    return [
+        Resource(ORGANIZATION, row, {"resourceType": ORGANIZATION, "id": name, "name": called}, version)
+        for row, (name, called, version) in enumerate(cells)
+        if live[row] and called
+    ]
+
+
+def _sponsor(study: Resource | None, organizations: Sequence[Resource]) -> list[Resource]:
+    """Return the Organization that the study names as its sponsor."""
+    if study is None:
+        return []
+    parties = [
+        one.get("party")
+        for one in dicts(study.data.get("associatedParty"))
+        if coded(one.get("role"), Sponsor.role) in Sponsor.roles
+    ]
+    references = _references(study.data.get("sponsor")) | _references(parties)
+    return sorted(_named(organizations, references), key=lambda one: str(one.data.get("id")))[:1]
 
 
 def rows_by_type(design: StagedDesign) -> dict[str, list[int]]:
@@ -201,4 +222,4 @@ def rows_by_type(design: StagedDesign) -> dict[str, list[int]]:
     return found
 
 
-__all__ = ["Resource", "StagedDesign", "rows_by_type", "staged_design"]
+__all__ = ["Resource", "StagedDesign", "rows_by_type", "staged_design", "stated_design"]

@@ -56,12 +56,13 @@ class Sponsor:
 
     codes = ("SPONSOR",)
     role = "http://hl7.org/fhir/research-study-party-role"
+    roles = ("lead-sponsor", "sponsor")
 
     def read(self, parts: Study) -> Records:
         """Return the name: of the Organization, of the reference to it, or of the party."""
         names = [parts.sponsor.get("name")]
         names += [one.get("display") for one in dicts(parts.study.get("sponsor"))]
-        for role in ("lead-sponsor", "sponsor"):
+        for role in self.roles:
             parties = dicts(parts.study.get("associatedParty"))
             names += [one.get("name") for one in parties if coded(one.get("role"), self.role) == role]
         return next(({"SPONSOR": [value_of(str(name))]} for name in names if name), {})
