@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trialbridge.commands.outcome import Done, Json, console, print_json, progress_bars
+from trialbridge.commands.outcome import Done, Json, console, print_json
+from trialbridge.commands.under_rules import published_rules, under_rules, with_define
 from trialbridge.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from trialbridge.converters.validation_summary import ValidationSummary
-    from trialbridge.core_rules.model import CoreRule
     from trialbridge.dispositions import Dispositions
-    from trialbridge.validation.outcome import Validation
     from trialbridge.validation.package import Package
 
 
@@ -60,6 +57,10 @@ def validate(
     since: Annotated[
         Path | None, typer.Option(metavar="RUN.json", help="The --report of an earlier run: what is new?")
     ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="REPORT", help="A report of Pinnacle 21 or CDISC CORE to compare with."),
+    ] = None,
     fix: Annotated[
         Path | None,
         typer.Option(metavar="OUT", help="Write a repaired copy and a log of every change; never in place."),
@@ -67,6 +68,7 @@ def validate(
     json: Json = False,
 ) -> None:
     """Check datasets and define.xml: what is wrong, why, and how to repair it."""
+    from trialbridge.converters.read_other_report import read_other_report
     from trialbridge.converters.record_sources import resources_beside
     from trialbridge.converters.show_validation import show_validation
     from trialbridge.converters.validate import Wanted, read_package
@@ -78,13 +80,16 @@ def validate(
         raise ConfigurationError("--fix", "repairs all that is there: leave --only out")
     check_report_names(report or [])
     earlier = read_since(since) if since else None
+    other = read_other_report(compare) if compare else None
     file = _dispositions_file(dispositions, sources, adding=add_dispositions)
     said = _read_dispositions(file, adding=add_dispositions)
-    published = _published(core_rules)
+    published = published_rules(core_rules)
     part = only.value if only else ""
-    package = _with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
-    validation = _under_rules(package, part, published)
-    summary = summarise_validation(package, validation, sources, resources_beside(sources), said, earlier)
+    package = with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
+    validation = under_rules(package, part, published)
+    summary = summarise_validation(
+        package, validation, sources, resources_beside(sources), said, earlier, other
+    )
     write_reports(report or [], summary)
     if json:
         print_json(to_json(summary))
@@ -129,38 +134,3 @@ def _repair(package: Package, sources: list[Path], target: Path, *, quiet: bool)
     log = repair_package(package, sources, target)
     if not quiet:
         show_repairs(log, target, console())
-
-
-def _under_rules(package: Package, part: str, published: Sequence[CoreRule]) -> Validation:
-    """Return what our rules find, and those of CDISC where they are given."""
-    from trialbridge.validation.rule import rules
-    from trialbridge.validation.run import run_rules
-
-    with progress_bars() as progress:
-        validation = run_rules(package, rules(part), progress)
-        if not published or part not in {"", "content"}:
-            return validation
-        from trialbridge.core_rules.run import with_core_rules
-
-        return with_core_rules(package, validation, published, progress)
-
-
-def _published(core_rules: Path | None) -> Sequence[CoreRule]:
-    if core_rules is None:
-        return ()
-    from trialbridge.core_rules.read import read_core_rules
-
-    return read_core_rules(core_rules)
-
-
-def _with_define(package: Package, only: str) -> Package:
-    """Return the package with what its define.xml has to say, and how the datasets agree with it."""
-    from trialbridge.converters.validate import with_findings
-
-    if package.define is None or package.define.version == "1.0" or only in {"xpt", "trc"}:
-        return package
-    from trialbridge.define_xml.check import check_define
-    from trialbridge.define_xml.check_package import compare_package
-
-    found, without = compare_package(package.define.path, package.parts(), complete=package.complete)
-    return with_findings(package, [*check_define(package.define.path), *found], without)
