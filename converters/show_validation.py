@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from trialbridge.converters.compare_validation import show_comparison
 from trialbridge.converters.validation_since import Change
 from trialbridge.converters.validation_summary import ValidationSummary
 from trialbridge.findings import Severity
@@ -33,6 +34,8 @@ def show_validation(summary: ValidationSummary, console: Console) -> None:
     console.print(_totals(summary))
     for line in [*_of_dispositions(summary), *_of_change(summary)]:
         console.print(line, soft_wrap=True)
+    if summary.other is not None:
+        show_comparison(summary.compared(), summary.other, console)
     for reason, names in reasons(summary.validation.outcomes):
         console.print(f"not checked: {len(names)} rules: {reason}", soft_wrap=True, style="dim")
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import msgspec
 
+from trialbridge.converters.compare_validation import Compared, compare_validation
+from trialbridge.converters.read_other_report import OtherReport
 from trialbridge.converters.record_sources import no_resources
 from trialbridge.converters.validation_since import Since
 from trialbridge.dispositions import NO_DISPOSITIONS, Disposition, Dispositions
@@ -36,6 +38,7 @@ class ValidationSummary:
         resources: Finds the FHIR resource of a record, where the package is one of ours.
         dispositions: What people have said of findings.
         since: What an earlier run found.
+        other: The report of another validator.
     """
 
     package: Package
@@ -45,6 +48,7 @@ class ValidationSummary:
     resources: Resources = field(default=no_resources)
     dispositions: Dispositions = NO_DISPOSITIONS
     since: Since | None = None
+    other: OtherReport | None = None
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -94,6 +98,10 @@ class ValidationSummary:
     def details(self, most: int | None = None) -> Iterator[Detail]:
         """Yield the findings one by one, at most `most` of a cluster."""
         return details_of(self.validation, self.clusters, self.resources, most)
+
+    def compared(self) -> list[Compared]:
+        """Return how the rules of another report stand to what was found; nothing without one."""
+        return compare_validation(self.validation, self.other) if self.other else []
 
     def statuses(self) -> Mapping[str, int]:
         """Return how many rules there are of each status."""
@@ -147,6 +155,7 @@ def as_document(summary: ValidationSummary) -> dict[str, Any]:
         "explained": dict(summary.explained),
         **_dispositions(summary),
         **_since(summary),
+        **({"compared": summary.compared()} if summary.other else {}),
         "rules_by_status": dict(summary.statuses()),
         "datasets": list(_datasets(summary.package)),
         "clusters": [cluster_document(one, summary) for one in summary.clusters],

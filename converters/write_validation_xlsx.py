@@ -25,6 +25,10 @@ _DATASET_COLUMNS = ("Domain", "Label", "Class", "Source", "Records", "Errors", "
 _RULE_COLUMNS = (
     "Rule ID", "Publisher ID", "Message", "Category", "Severity", "Status", "Reason", "Found", "Origin",
 )  # fmt: skip
+_COMPARED_COLUMNS = (
+    "Rule ID", "Message", "Standing", "Listed there", "In common", "Missing", "Found here", "Reason",
+    "Our rules",
+)  # fmt: skip
 _MOST_DETAILS = 1_000_000
 """A sheet holds 1,048,576 rows."""
 
@@ -42,7 +46,7 @@ _WIDTHS = {
 
 
 def write_validation_xlsx(summary: ValidationSummary, path: Path) -> None:
-    """Write the workbook: Dataset Summary, Issue Summary, Issue Details, Rules Report."""
+    """Write the workbook: Dataset Summary, Issue Summary, Issue Details, Rules Report, and a Comparison."""
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), options) as book:
         book.set_properties({"created": _NO_TIME, "title": "Validation report"})
@@ -51,6 +55,8 @@ def write_validation_xlsx(summary: ValidationSummary, path: Path) -> None:
         _sheet(book, bold, "Issue Summary", _ISSUE_COLUMNS, _issues(summary))
         _sheet(book, bold, "Issue Details", _DETAIL_COLUMNS, _details(summary))
         _sheet(book, bold, "Rules Report", _RULE_COLUMNS, _rules(summary))
+        if summary.other is not None:
+            _sheet(book, bold, "Comparison", _COMPARED_COLUMNS, _compared(summary))
 
 
 def _sheet(
@@ -109,4 +115,12 @@ def _rules(summary: ValidationSummary) -> Iterator[Sequence[str | int]]:
         yield (
             rule.id, ", ".join(rule.cites), rule.message, rule.group, rule.severity.value.title(),
             one.status.value, one.reason, one.found, rule.origin,
+        )  # fmt: skip
+
+
+def _compared(summary: ValidationSummary) -> Iterator[Sequence[str | int]]:
+    for one in summary.compared():
+        yield (
+            one.rule, one.message, one.standing.value, one.listed, one.common, one.missing, one.found,
+            one.reason, ", ".join(one.ours),
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -87,9 +88,9 @@ def validate(
     part = only.value if only else ""
     package = with_define(read_package(sources, Wanted(part, ig, ct, stf, define)), part)
     validation = under_rules(package, part, published)
-    summary = summarise_validation(
-        package, validation, sources, resources_beside(sources), said, earlier, other
-    )
+    resources = resources_beside(sources)
+    summary = summarise_validation(package, validation, sources, resources, said, earlier)
+    summary = replace(summary, other=other)
     write_reports(report or [], summary)
     if json:
         print_json(to_json(summary))
