@@ -91,7 +91,7 @@ def _measurements(records: Sequence[Row]) -> int:
     """Return how many measurements have both pressures, each once."""
     found: dict[tuple[str | None, ...], Counter[str]] = defaultdict(Counter)
     for one in records:
-        key = tuple(value for name, value in one.items() if name not in APART)
+        key = tuple(one[name] for name in sorted(one) if name not in APART)
         found[key][str(one["VSTESTCD"])] += 1
     return sum(tests["SYSBP"] == tests["DIABP"] == 1 for tests in found.values())
 
