@@ -89,6 +89,17 @@ _RULES = (
           "//odm:ItemDef[@Name='QVAL' and not(def:ValueListRef)"
           " and not(@OID = //odm:ItemRef[@def:HasNoData]/@ItemOID)]",
           "a supplemental value has value-level metadata"),
+    _Rule("define-where-value", Severity.ERROR,
+          "//def:WhereClauseDef/odm:RangeCheck[not(@Comparator='IN' or @Comparator='NOTIN')"
+          " and count(odm:CheckValue) != 1]",
+          "a condition has one value, unless it is IN or NOTIN"),
+    _Rule("define-value-where", Severity.ERROR,
+          "//def:ValueListDef/odm:ItemRef[not(def:WhereClauseRef)]",
+          "a value-level definition says where it holds"),
+    _Rule("define-pages", Severity.ERROR,
+          "//def:PDFPageRef[boolean(@PageRefs) = boolean(@FirstPage)"
+          " or boolean(@FirstPage) != boolean(@LastPage)]",
+          "pages are a list or a range from first to last"),
     _Rule("define-predecessor", Severity.ERROR,
           "//def:Origin[@Type='Predecessor' and not(odm:Description)]", "a predecessor is named"),
     _Rule("define-terminology", Severity.ERROR,
@@ -199,6 +210,18 @@ def _duplicates(root: etree._Element) -> Iterator[Fault]:
         seen.add(key)
 
 
+def _terms(root: etree._Element) -> Iterator[Fault]:
+    """Yield every value that is twice in its codelist."""
+    for code_list in root.iter(element_name("CodeList")):
+        seen: set[str] = set()
+        for item in code_list.iterchildren(element_name("CodeListItem"), element_name("EnumeratedItem")):
+            value = item.get("CodedValue", "")
+            if value in seen:
+                message = f"{value!r} is twice in codelist {code_list.get('OID')}"
+                yield _fault(Severity.ERROR, "define-term-twice", message, item)
+            seen.add(value)
+
+
 def _dangling(root: etree._Element) -> Iterator[Fault]:
     """Yield every reference to something that is not defined."""
     defined = {(kind, oid) for kind, oid, _ in _definitions(root)}
@@ -286,6 +309,7 @@ def _version(root: etree._Element) -> Iterator[Fault]:
 _CHECKS: tuple[Callable[[etree._Element], Iterator[Fault]], ...] = (
     _schema,
     _duplicates,
+    _terms,
     _dangling,
     _unused,
     _broken,

@@ -156,6 +156,12 @@ class OnlyYes(Plain):
         text = _YES.get(cell.strip().lower(), cell)
         return {self.path: text} if text not in {"", "No"} else {}
 
+    def cells(self, leaves: Leaves, row: Row, context: Context) -> dict[str, str]:
+        """Return the flag, if it is set."""
+        del row, context
+        text = leaves.get(self.path, "")
+        return {self.header: "" if text == "No" else text}
+
 
 @dataclass(frozen=True, slots=True)
 class Words(Plain):

@@ -59,6 +59,11 @@ class Predecessor(Words):
         origin = self.header.replace("Predecessor", "Origin")
         return Words.leaves(self, row, context) if row.get(origin) == "Predecessor" else {}
 
+    def cells(self, leaves: Leaves, row: Row, context: Context) -> dict[str, str]:
+        """Return the description, if it is one of a predecessor."""
+        cells = Words.cells(self, leaves, row, context)
+        return cells if self.leaves({**row, **cells}, context) else self.nothing()
+
 
 def usual(template: str) -> Callable[[Row], str]:
     """Return what gives a text with the cells of a row in it; nothing, if one of them is empty."""
