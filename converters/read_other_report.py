@@ -81,6 +81,8 @@ def _workbook(path: Path) -> Mapping[str, Sequence[Row]]:
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     except (OSError, BadZipFile, KeyError, InvalidFileException) as error:
         raise ReadError(str(path), f"is no workbook: {error}") from error
+    for sheet in book.worksheets:
+        sheet.reset_dimensions()  # Pinnacle 21 says of each that it has one cell
     return {sheet.title: list(_rows(sheet.iter_rows(values_only=True))) for sheet in book.worksheets}
 
 
