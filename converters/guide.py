@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,12 @@ from trialbridge.converters.contents import Contents
 from trialbridge.converters.feeds import HOW, Feed
 from trialbridge.converters.fhir_parts import code_of
 from trialbridge.converters.manifest import Manifest
+from trialbridge.converters.validation_summary import ValidationSummary
+from trialbridge.dispositions import NO_DISPOSITIONS, Cause, Dispositions
+from trialbridge.findings import Severity
 from trialbridge.model import Dataset
 from trialbridge.standards import ig_datasets
+from trialbridge.validation.outcome import Status
 
 TO_WRITE = "[To be written by the sponsor.]"
 
@@ -50,7 +54,8 @@ class Facts:
         split: Dataset -> the names of its parts.
         manifest: The run that they came from; none for a folder of datasets alone.
         findings: What was found, as `findings.json` has it.
-        explanations: Rule -> the sponsor's explanation.
+        dispositions: What people have said of findings.
+        validated: What the rules of conformance found in the package; none where nobody asked them.
         feeds: How each variable is filled; none for a folder of datasets alone.
     """
 
@@ -61,7 +66,8 @@ class Facts:
     split: Mapping[str, Sequence[str]] = field(default_factory=dict)
     manifest: Manifest | None = None
     findings: Sequence[Mapping[str, Any]] = ()
-    explanations: Mapping[str, str] = field(default_factory=dict)
+    dispositions: Dispositions = NO_DISPOSITIONS
+    validated: ValidationSummary | None = None
     feeds: Sequence[Feed] = ()
 
 
@@ -94,7 +100,8 @@ def guide(facts: Facts) -> tuple[Section, ...]:
         Section(2, "3.2 Supplemental qualifiers", (_qualifiers(facts),)),
         Section(2, "3.3 Annotated CRF", (CRF,)),
         Section(1, "4. Data conformance summary"),
-        Section(2, "4.1 What is unresolved, with its explanation", (_unresolved(facts),)),
+        Section(2, "4.1 What the rules of conformance found", tuple(conformance(facts.validated))),
+        Section(2, "4.2 What the conversion found", (_unresolved(facts),)),
         Section(1, "5. Traceability and mapping"),
         Section(2, "5.1 How the data came about", tuple(_origin(facts))),
         Section(2, "5.2 Which element of FHIR feeds which variable", tuple(_mapping(facts))),
@@ -166,19 +173,48 @@ def _qualifiers(facts: Facts) -> Grid:
     return Grid(("Dataset", "QNAM", "QLABEL", "Records"), tuple(sorted(rows)))
 
 
+def conformance(summary: ValidationSummary | None) -> Iterator[str | Grid]:
+    """Yield what the rules found in the package, each cause with its explanation; notices are left out."""
+    if summary is None:
+        yield TO_WRITE
+        return
+    found: Counter[tuple[str, ...]] = Counter()
+    for one in summary.clusters:
+        if one.rule.severity != Severity.NOTICE:
+            said = summary.explanation(one) or TO_WRITE
+            found[one.rule.severity, one.rule.id, one.dataset, one.message, said] += one.count
+    run = summary.statuses().get(Status.RUN, 0)
+    left = sum(count for key, count in found.items() if key[-1] == TO_WRITE)
+    yield (
+        f"{run:,} rules were run, by {summary.package.standards.said_by}. "
+        f"They found {found.total():,} errors and warnings, of which {left:,} have no explanation yet."
+    )
+    rows = ((*key[:3], f"{count:,}", *key[3:]) for key, count in sorted(found.items()))
+    yield Grid(("Severity", "Rule", "Where", "Count", "What", "Explanation"), tuple(rows))
+
+
 def _unresolved(facts: Facts) -> Grid:
-    found: dict[tuple[str, str, str], int] = defaultdict(int)
-    sentences: dict[tuple[str, str, str], str] = {}
+    found: dict[tuple[str, str, str, str], int] = defaultdict(int)
+    sentences: dict[tuple[str, str, str, str], str] = {}
     for one in facts.findings:
         if one["severity"] != "notice":
-            key = (one["severity"], one["rule"], ".".join(filter(None, (one["domain"], one["variable"]))))
+            key = (one["severity"], one["rule"], one["domain"], one["variable"])
             found[key] += one["count"]
             sentences.setdefault(key, one["message"])
     rows = (
-        (*key, f"{count:,}", sentences[key], facts.explanations.get(key[1], TO_WRITE))
+        (severity, rule, ".".join(filter(None, (domain, variable))), f"{count:,}", sentences[key], said)
         for key, count in sorted(found.items())
+        for severity, rule, domain, variable in (key,)
+        for said in (
+            _said(facts.dispositions, Cause(rule, domain, (variable,) if variable else (), count=count)),
+        )
     )
     return Grid(("Severity", "Rule", "Where", "Count", "What", "Explanation"), tuple(rows))
+
+
+def _said(dispositions: Dispositions, cause: Cause) -> str:
+    found = dispositions.explanation(cause)
+    return found.said() if found else TO_WRITE
 
 
 def _origin(facts: Facts) -> Iterator[str | Grid]:

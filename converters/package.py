@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,9 +15,11 @@ from trialbridge.converters.manifest import manifest_of, sha256_of
 from trialbridge.converters.mapping_document import mapping_document
 from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.split_xpt import split_xpt
+from trialbridge.converters.validation_summary import ValidationSummary
 from trialbridge.converters.write_guide import write_docx, write_pdf
 from trialbridge.converters.write_mapping import write_mapping_html, write_mapping_xlsx
 from trialbridge.converters.write_run import moment
+from trialbridge.dispositions import NO_DISPOSITIONS, Dispositions, dispositions_beside, read_dispositions
 from trialbridge.errors import ConfigurationError, ReadError
 from trialbridge.model import Dataset
 
@@ -40,6 +41,9 @@ MAPPING = {"mapping.html": "Annotated mapping", "mapping.xlsx": "Annotated mappi
 Describe = Callable[[Path, Mapping[str, str], Mapping[str, str]], object]
 """Names documents in the define.xml of a folder: the annotated CRF, and what supplements the define.xml."""
 
+Judge = Callable[[Path, Dispositions], ValidationSummary]
+"""Returns what the rules of conformance find in a folder, with what people have said of findings."""
+
 
 @dataclass(frozen=True)
 class Packaging:
@@ -50,7 +54,7 @@ class Packaging:
         target: The folder that will hold ``m5``.
         study: Name of the study's folder; STUDYID without it.
         limit: Bytes of a transport file from which it is split, too.
-        explanations: A TOML file: rule -> the sponsor's explanation.
+        dispositions: A file of dispositions, instead of that beside the datasets or in the run's folder.
         dataset_json: Whether the Dataset-JSON of the run goes along.
     """
 
@@ -58,7 +62,7 @@ class Packaging:
     target: Path
     study: str = ""
     limit: int = LIMIT
-    explanations: Path | None = None
+    dispositions: Path | None = None
     dataset_json: bool = False
 
     @property
@@ -72,20 +76,21 @@ class Packaging:
         return sorted(found, key=lambda path: path.stem.upper())
 
 
-def package(order: Packaging, describe: Describe | None = None) -> list[Path]:
+def package(order: Packaging, describe: Describe | None = None, judge: Judge | None = None) -> list[Path]:
     """Write a package, and return its files; no dataset is ever in memory as a whole.
 
     Args:
         order: How.
         describe: Names the documents of the package in its define.xml. It is not asked where no run made the
             define.xml: what a sponsor wrote is not touched.
+        judge: Says what the rules of conformance find in the package, for the guide to explain.
 
     Raises:
-        ConfigurationError: The target holds files already, or the explanations cannot be read.
+        ConfigurationError: The target holds files already, or the dispositions cannot be read.
         ReadError: There are no datasets, or there is no define.xml.
     """
     _check(order)
-    explanations = _explanations(order.explanations)
+    dispositions = _dispositions(order)
     rules, shapes = read_rules(order.source), read_shapes(order.source)
     found = _counted(order, coded_variables(rules), shapes)
     run = manifest_of(order.source)
@@ -96,15 +101,15 @@ def package(order: Packaging, describe: Describe | None = None) -> list[Path]:
     ways = feeds(found, order.source, rules)
     facts = Facts(
         study, run.title if run else "", found, _design(order), split, run, read_findings(order.source),
-        explanations, ways,
+        dispositions, None, ways,
     )  # fmt: skip
-    _write_guide(facts, folder, created)
     if run:
         document = mapping_document(run, order.source, found, ways, shapes)
         write_mapping_html(document, folder / "mapping.html")
         write_mapping_xlsx(document, folder / "mapping.xlsx", created=created)
     if run and describe:
         describe(folder, CRF, {**GUIDE, **MAPPING})
+    _write_guide(replace(facts, validated=judge(folder, dispositions) if judge else None), folder, created)
     return _hashed(order.target)
 
 
@@ -119,14 +124,9 @@ def _check(order: Packaging) -> None:
         raise ConfigurationError(str(order.target), "is there already and holds files")
 
 
-def _explanations(source: Path | None) -> Mapping[str, str]:
-    if source is None:
-        return {}
-    try:
-        found = tomllib.loads(source.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(str(source), str(error)) from error
-    return {rule: str(text) for rule, text in found.items()}
+def _dispositions(order: Packaging) -> Dispositions:
+    found = order.dispositions or dispositions_beside([order.inside])
+    return read_dispositions(found) if found else NO_DISPOSITIONS
 
 
 def _counted(

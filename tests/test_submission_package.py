@@ -94,13 +94,14 @@ def test_a_large_dataset_is_split_where_a_subject_ends(tmp_path: Path) -> None:
 
 def test_the_guide_holds_the_sponsors_explanations(run: Path, tmp_path: Path) -> None:
     docx = pytest.importorskip("docx")
-    (tmp_path / "e.toml").write_text(
-        'required-blank = "Known; the site answers."\nstatus-missing = "Known too."\n'
-    )
-    package(Packaging(run, tmp_path / "p", explanations=tmp_path / "e.toml"))
+    block = '[[disposition]]\nrule = "{}"\nexplanation = "{}"\nwho = "J. Roe"\nwhen = "2026-11-22"\n'
+    said = {"required-blank": "Known; the site answers.", "required-variable-blank": "Not coded."}
+    (tmp_path / "e.toml").write_text("".join(block.format(*one) for one in said.items()))
+    arguments = [str(run), "--out", str(tmp_path / "p"), "--dispositions", str(tmp_path / "e.toml")]
+    assert main(["package", *arguments]) == 0
     document = docx.Document(io.BytesIO((tmp_path / "p" / PLACE / "csdrg.docx").read_bytes()))
     cells = {cell.text for table in document.tables for row in table.rows for cell in row.cells}
-    assert {"DM", "Demographics", "SDTM CT"} <= cells
+    assert {"DM", "Demographics", "SDTM CT", "Not coded. (J. Roe, 2026-11-22)"} <= cells
     headings = [one.text for one in document.paragraphs if one.style.name.startswith("Heading")]
     assert headings[0] == "1. Introduction"
 

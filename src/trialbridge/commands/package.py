@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trialbridge.commands.outcome import Done, Json, console, print_json
+from trialbridge.commands.under_rules import published_rules, under_rules, with_define
+
+if TYPE_CHECKING:
+    from trialbridge.converters.validation_summary import ValidationSummary
+    from trialbridge.core_rules.model import CoreRule
+    from trialbridge.dispositions import Dispositions
 
 
 def package(
@@ -20,8 +26,13 @@ def package(
     limit: Annotated[
         int, typer.Option("--split-at", min=1, help="Bytes of a transport file from which it is split, too.")
     ] = 5_000_000_000,
-    explanations: Annotated[
-        Path | None, typer.Option(metavar="FILE.toml", help="Rule = explanation, for the guide.")
+    dispositions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Why findings stay; else dispositions.toml in DIR."),
+    ] = None,
+    core_rules: Annotated[
+        Path | None,
+        typer.Option(help="CDISC's open rules, your own copy, for the guide: a file, or a folder."),
     ] = None,
     dataset_json: Annotated[
         bool, typer.Option("--dataset-json", help="Take the Dataset-JSON of the run along.")
@@ -33,13 +44,30 @@ def package(
     from trialbridge.converters.package import package as write_package
     from trialbridge.converters.report import to_json
 
-    files = write_package(Packaging(folder, out, study, limit, explanations, dataset_json), _name_documents)
+    published = published_rules(core_rules)
+
+    def judge(inside: Path, said: Dispositions) -> ValidationSummary:
+        return _judged(inside, said, published)
+
+    order = Packaging(folder, out, study, limit, dispositions, dataset_json)
+    files = write_package(order, _name_documents, judge)
     names = [path.relative_to(out).as_posix() for path in files]
     if json:
         print_json(to_json({"files": names}))
     else:
         for name in names:
             console().print(name, highlight=False, soft_wrap=True)
+
+
+def _judged(folder: Path, dispositions: Dispositions, published: Sequence[CoreRule]) -> ValidationSummary:
+    """Return what the rules find in the folder of a package."""
+    from trialbridge.converters.validate import Wanted, read_package
+    from trialbridge.converters.validation_summary import summarise_validation
+
+    package = with_define(read_package([folder], Wanted()), "")
+    return summarise_validation(
+        package, under_rules(package, "", published), [folder], dispositions=dispositions
+    )
 
 
 def _name_documents(folder: Path, crf: Mapping[str, str], supplements: Mapping[str, str]) -> None:
