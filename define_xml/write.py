@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import singledispatch
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,8 @@ from lxml import etree
 
 from trialbridge.define_xml.assets import asset
 from trialbridge.define_xml.elements import stands_for
-from trialbridge.define_xml.model import STYLESHEET, Define
-from trialbridge.define_xml.rest import Rest, Spelling, append_markup, node_of
+from trialbridge.define_xml.model import STYLESHEET, Define, MetaDataVersion
+from trialbridge.define_xml.rest import NOTHING, Markup, Rest, Spelling, append_markup, node_of
 from trialbridge.define_xml.schema import (
     NAMESPACES,
     Attribute,
@@ -31,15 +32,31 @@ from trialbridge.define_xml.version_2_0 import NAMESPACE_2_0, is_2_0, prefixes_o
 from trialbridge.errors import WriteError
 
 _DECLARATION = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_MANY = 2_000
+_BATCH = 200
+_HERE = Markup("?definitions", text="here")
+_MARK = b"      <?definitions here?>\n"
+LARGE_FIELDS = tuple(
+    field.name
+    for field in layout(MetaDataVersion)
+    if isinstance(field.place, Child) and field.repeats and not field.place.wrapper
+)
+"""The definitions of which a file may hold very many, one after another in the schema."""
 
 
 def write_define(define: Define, target: Path) -> None:
-    """Write `define` to `target`, in its own version.
+    """Write `define` to `target`, in its own version; a large one is never a tree in memory.
 
     Raises:
-        WriteError: A text holds a character that XML does not have.
+        WriteError: A text holds a character that XML does not have; nothing is written.
     """
-    target.write_bytes(to_xml(define))
+    unfinished = target.with_name(f"{target.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.writelines(_pieces(define))
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def to_xml(define: Define) -> bytes:
@@ -56,6 +73,46 @@ def to_xml(define: Define) -> bytes:
         >>> to_xml(define).decode().splitlines()[1]
         '<?xml-stylesheet type="text/xsl" href="define2-1.xsl"?>'
     """
+    return b"".join(_pieces(define))
+
+
+def _pieces(define: Define) -> Iterator[bytes]:
+    """Yield the file in pieces: all at once, or a few hundred definitions at a time if there are many."""
+    definitions = define.definitions
+    many = sum(len(getattr(definitions, name)) for name in LARGE_FIELDS) > _MANY
+    if not many or definitions.rest != NOTHING:
+        yield _DECLARATION + _serialised(define)
+        return
+    nothing: dict[str, Any] = dict.fromkeys(LARGE_FIELDS, ())
+    frame = _with(
+        define, replace(definitions, **nothing, rest=Rest(elements=((_place(definitions), _HERE),)))
+    )
+    before, _, after = (_DECLARATION + _serialised(frame)).partition(_MARK)
+    yield before
+    empty = replace(MetaDataVersion(oid="", name="", define_version=""), rest=Rest(elements=((0, _HERE),)))
+    bare = replace(define, prolog=(), epilog=(), rest=NOTHING)
+    head, _, tail = _serialised(_with(bare, empty)).partition(_MARK)
+    for name in LARGE_FIELDS:
+        entries = getattr(definitions, name)
+        for start in range(0, len(entries), _BATCH):
+            part: dict[str, Any] = {name: entries[start : start + _BATCH], "rest": NOTHING}
+            yield _serialised(_with(bare, replace(empty, **part)))[len(head) : -len(tail)]
+    yield after
+
+
+def _place(definitions: MetaDataVersion) -> int:
+    """Return how many lists stand before the large definitions."""
+    lists = (definitions.standards, definitions.annotated_crf, definitions.supplemental_doc)
+    return sum(map(bool, lists))
+
+
+def _with(define: Define, definitions: MetaDataVersion) -> Define:
+    """Return `define` with other definitions."""
+    return replace(define, study=replace(define.study, meta_data_version=definitions))
+
+
+def _serialised(define: Define) -> bytes:
+    """Return `define` as text, in its own version, with what stands around it."""
     root = to_tree(define)
     if is_2_0(uri for _, uri in define.prefixes):
         for element in root.iter("{*}*"):
@@ -65,7 +122,7 @@ def to_xml(define: Define) -> bytes:
         root.addprevious(node_of(markup))
     for markup in reversed(define.epilog):
         root.addnext(node_of(markup))
-    return _DECLARATION + etree.tostring(root.getroottree(), encoding="UTF-8", pretty_print=True)
+    return etree.tostring(root.getroottree(), encoding="UTF-8", pretty_print=True)
 
 
 def to_tree(define: Define) -> etree._Element:

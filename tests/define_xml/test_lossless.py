@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from trialbridge.define_xml import write
 from trialbridge.define_xml.build import build_define
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.read import read_as_it_stands, read_define
-from trialbridge.define_xml.schema import element_name
+from trialbridge.define_xml.schema import NAMESPACES, element_name
 from trialbridge.define_xml.study import StudyDescription
+from trialbridge.define_xml.version_2_0 import NAMESPACE_2_0
 from trialbridge.define_xml.write import to_xml, write_define
 from trialbridge.errors import ReadError
 from trialbridge.model import Dataset
@@ -104,3 +106,17 @@ def test_a_file_in_its_own_prefixes_and_encoding(tmp_path: Path, pilot_define: D
     assert define.definitions == pilot_define.definitions
     write_define(define, source)
     assert canonical(source.read_bytes()) == canonical(odd.encode("utf-16"))
+
+
+@pytest.mark.parametrize("version", ["2.1", "2.0"])
+def test_a_large_file_is_the_same_in_pieces(
+    pilot_define: Define, monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    define = pilot_define
+    if version == "2.0":
+        old = (("", NAMESPACES["odm"]), ("def", NAMESPACE_2_0), ("xlink", NAMESPACES["xlink"]))
+        define = replace(define, prefixes=old)
+    whole = to_xml(define)
+    monkeypatch.setattr(write, "_MANY", 0)
+    monkeypatch.setattr(write, "_BATCH", 7)
+    assert to_xml(define) == whole
