@@ -55,7 +55,7 @@ def details_of(
 
 def _loose(number: int, hits: Hits) -> Detail:
     """Return the finding that means no record."""
-    said = hits.value or hits.message
+    said = hits.message or hits.value
     return Detail(number, hits.dataset, hits.dataset, 0, hits.place, ", ".join(hits.variables), said)
 
 
