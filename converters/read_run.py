@@ -91,8 +91,21 @@ class Run:
         Raises:
             ReadError: The input is not where it was, or not what it was.
         """
+        return decoded(self.text(pointer))
+
+    def text(self, pointer: dict[str, Any]) -> bytes:
+        """Return the text of the resource that a pointer leads to, read again.
+
+        Raises:
+            ReadError: The input is not where it was, or not what it was.
+        """
         source = self._source(pointer["source"])
-        return decoded(read_resource(source, pointer["position"], pointer["within"] or ""))
+        return read_resource(source, pointer["position"], pointer["within"] or "")
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        """Return the ledger's rows of a resource type."""
+        rows: list[dict[str, Any]] = self._table("ledger", [("resource_type", "==", kind)]).to_pylist()
+        return rows
 
     def place(self, pointer: dict[str, Any]) -> str:
         """Return the words for where a resource stands in its file."""
