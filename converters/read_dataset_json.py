@@ -117,7 +117,7 @@ def _moment(source: Path, text: str) -> datetime:
 def _decode(source: Path, data: bytes, kind: type[Decoded], line: int) -> Decoded:
     try:
         return msgspec.json.decode(data.removeprefix(_BYTE_ORDER_MARK), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ReadError(str(source), f"line {line} is not Dataset-JSON: {error}") from error
 
 

@@ -263,6 +263,7 @@ HEADER = (
         (HEADER.replace("integer", "decimal") + '\n["NaN"]', "row 1: 'NaN' does not fit the type decimal"),
         (HEADER + "\n[1", "line 2 is not Dataset-JSON"),
         (HEADER + "\n{}", "line 2 is not Dataset-JSON"),
+        (HEADER + "\n" + "[" * 20_000, "line 2 is not Dataset-JSON"),
     ],
 )
 def test_what_is_not_dataset_json(tmp_path: Path, content: str, problem: str) -> None:

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
+from trialbridge.converters.repair import repair_package
 from trialbridge.converters.validate import Wanted, read_package, with_findings
 from trialbridge.converters.validation_summary import summarise_validation, to_json
 from trialbridge.define_xml.check import check_define
@@ -175,12 +176,13 @@ def sound_files(folder: Path) -> list[Path]:
 
 
 def validate(folder: Path) -> bytes:
-    """Validate a folder as the command does, and return its report as JSON."""
+    """Validate and repair a folder as the command does, and return its report as JSON."""
     stf = folder / "stf.xml"
     package = read_package([folder], Wanted(stf=stf if stf.is_file() else None))
     if package.define is not None and package.define.version != "1.0":
         found, without = compare_package(package.define.path, package.parts(), complete=True)
         package = with_findings(package, [*check_define(package.define.path), *found], without)
+    repair_package(package, [folder], folder / "repaired")
     return to_json(summarise_validation(package, run_rules(package, rules()), [folder]), findings=True)
 
 
