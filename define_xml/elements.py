@@ -133,9 +133,16 @@ def _rest(element: etree._Element, kind: type) -> Rest:
         places.append(place)
     if "" in fields:  # a comment in the midst of a text
         elements = []
-    if not (attributes or elements or spellings or places != sorted(places)):
+    text = "" if "" in fields else _stray(element)
+    if not (attributes or elements or spellings or text or places != sorted(places)):
         return NOTHING
-    return Rest(tuple(attributes), tuple(elements), tuple(spellings), _order(places))
+    return Rest(tuple(attributes), tuple(elements), tuple(spellings), _order(places), text)
+
+
+def _stray(element: etree._Element) -> str:
+    """Return the text before the first child of `element`; nothing, if it is white space."""
+    text = element.text or ""
+    return text if text.strip() else ""
 
 
 @cache
@@ -184,7 +191,7 @@ def _is_plain(place: Any, child: etree._Element) -> bool:
 
 @_is_plain.register
 def _(place: Reference, child: etree._Element) -> bool:
-    return child.attrib.keys() == [place.attribute] and not len(child)
+    return child.attrib.keys() == [place.attribute] and not len(child) and not _stray(child)
 
 
 @_is_plain.register
@@ -196,6 +203,7 @@ def _(_place: Text, child: etree._Element) -> bool:
 def _(_place: Translated, child: etree._Element) -> bool:
     return (
         not child.attrib
+        and not _stray(child)
         and len(child) == 1
         and child[0].attrib.items() == [(_LANGUAGE, "en")]
         and not len(child[0])
@@ -208,6 +216,7 @@ def _(place: Child, child: etree._Element) -> bool:
         return True
     return (
         not child.attrib
+        and not _stray(child)
         and len(child) > 0
         and all(inner.tag == element_name(place.element) for inner in child)
     )

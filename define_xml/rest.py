@@ -44,12 +44,14 @@ class Rest:
         elements: Each element, with its number among the children of its parent.
         spellings: The values of fields that are spelt otherwise.
         order: The order of the children that have a field, where it is not that of the schema.
+        text: Text before the first child of an element that has none by the schema.
     """
 
     attributes: tuple[tuple[str, str], ...] = ()
     elements: tuple[tuple[int, Markup], ...] = ()
     spellings: tuple[Spelling, ...] = ()
     order: tuple[int, ...] = ()
+    text: str = ""
 
 
 NOTHING = Rest()

@@ -151,6 +151,8 @@ def _fill(element: etree._Element, value: Any) -> None:
         _put_field(element, value, field, spellings)
     for name, text in rest.attributes:
         element.set(name, text)
+    if rest.text:
+        element.text = rest.text
     if rest.order:
         _reorder(element, rest.order)
     for number, markup in rest.elements:

@@ -29,12 +29,25 @@ def _definitions(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
         yield name, content
 
 
+_TEXTS = {
+    "TranslatedText",
+    "CheckValue",
+    "FormalExpression",
+    "title",
+    "StudyName",
+    "StudyDescription",
+    "ProtocolName",
+    "Code",
+}
+"""The elements that hold text, of which white space is a part."""
+
+
 def canonical(content: bytes, *, comments: bool = True) -> bytes:
-    """Return the exclusive canonical XML of a define.xml, without the white space between its elements."""
+    """Return the exclusive canonical XML of a define.xml, without white space where no text is."""
     root = etree.parse(io.BytesIO(content), etree.XMLParser(remove_comments=not comments)).getroot()
     for element in root.iter("{*}*"):
         for child in element:
             child.tail = child.tail if (child.tail or "").strip() else None
-        if len(element) and not (element.text or "").strip():
+        if etree.QName(element).localname not in _TEXTS and not (element.text or "").strip():
             element.text = None
     return etree.tostring(root.getroottree(), method="c14n", exclusive=True, with_comments=comments)

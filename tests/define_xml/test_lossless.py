@@ -57,6 +57,7 @@ ODDITIES = (
     lambda e: [item.set("Length", f"0{item.get('Length')}") for item in (e, *e) if item.get("Length")],
     lambda e: [item.set("Mandatory", "no") for item in (e, *e) if item.get("Mandatory")],
     lambda e: e.attrib.pop("SoftHard", None),
+    lambda e: setattr(e, "text", "stray") if len(e) or not e.text else None,
 )
 
 
