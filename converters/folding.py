@@ -110,7 +110,7 @@ class FoldedCells:
         found = Columns()
         self.fold.plan.fill(self.values, found)
         found.rows = len(self.values)
-        rows = np.array(self.rows, np.int64)
+        rows = np.array(self.rows, np.int32)
         yield found, pa.array(rows, mask=rows < 0)
 
     def count(self, census: Census) -> None:

@@ -100,11 +100,12 @@ class Table:
             self.sampled.clear()
 
     def _spread(self) -> Iterator[tuple[str, pa.Array]]:
-        """Yield the columns of folded elements, spread over the rows."""
+        """Yield the columns of folded elements: their distinct values, and which of them each row has."""
         for cells in self.folded.values():
             for found, rows in cells.columns():
                 for name in filter(found.holds, (*cells.fold.plan.singles, *cells.fold.plan.repeated)):
-                    yield name, _column(found, name, self.wires[name]).take(rows)
+                    values = _column(found, name, self.wires[name])
+                    yield name, pa.DictionaryArray.from_arrays(rows, values)
 
 
 def _pointers(parts: Sequence[Pointers], kind: pa.DataType) -> pa.Array:

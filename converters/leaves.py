@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.columns import unfolded
 from trialbridge.converters.identity import Identities, keys_of
-from trialbridge.converters.stage import Staged, column
+from trialbridge.converters.stage import Staged, column, folded_column
 from trialbridge.mapping import Domain
 from trialbridge.paths import Path, parse
 
@@ -66,26 +67,24 @@ class StagedLeaves:
     def _column(self, path: Path) -> pa.Array:
         if path.heads:
             table, rows = self.joined("->".join(path.heads))
-            return (
-                pa.nulls(self.rows, pa.string()) if table is None else _taken(column(table, path.local), rows)
-            )
+            return pa.nulls(self.rows, pa.string()) if table is None else _taken(table, path.local, rows)
         base = self.base()
         if not path.this or self.domain.rows == "resource":
-            return _taken(column(base, path.local), self.rowset.base)
+            return _taken(base, path.local, self.rowset.base)
         return self._unit_column(base, path.local)
 
     def _unit_column(self, base: pa.Table, local: str) -> pa.Array:
         unit = self.staged.table(self.domain.source, self.domain.rows)
-        own = pa.nulls(self.rows) if unit is None else _taken(column(unit, local), self.rowset.unit)
+        own = pa.nulls(self.rows) if unit is None else _taken(unit, local, self.rowset.unit)
         if self.domain.rows == "item":
             return own
-        whole = column(base, local)
         if unit is None or self.rowset.unit.null_count == self.rows:
-            return _taken(whole, self.rowset.base)
+            return _taken(base, local, self.rowset.base)
         alone = pc.if_else(self.rowset.unit.is_null(), self.rowset.base, None)
+        whole = _taken(base, local, alone)
         if pa.types.is_null(own.type):
-            return whole.take(alone)
-        return _either(self.rowset.unit.is_valid(), own, whole.take(alone))
+            return whole
+        return _either(self.rowset.unit.is_valid(), own, whole)
 
     def base(self) -> pa.Table:
         """Return the staged table of the resources that the records come from."""
@@ -150,11 +149,14 @@ def _of_role(table: pa.Table, references: str, roles: str, role: str) -> pa.Arra
     return pa.array(meant, pa.string())
 
 
-def _taken(values: pa.Array, rows: pa.Array) -> pa.Array:
-    """Return `values` at `rows`; most columns are of extensions that nobody wrote, and hold nothing."""
+def _taken(table: pa.Table, name: str, rows: pa.Array) -> pa.Array:
+    """Return a column at `rows`; most columns are of extensions that nobody wrote, and hold nothing."""
+    values = folded_column(table, name)
     if values.null_count == len(values):
-        return pa.nulls(len(rows), values.type)
-    return values if _everything(rows, len(values)) else values.take(rows)
+        return unfolded(pa.nulls(len(rows), values.type))
+    found = values if _everything(rows, len(values)) else values.take(rows)
+    folded = pa.types.is_dictionary(found.type) and pa.types.is_list(found.type.value_type)
+    return found if folded else unfolded(found)  # of lists only the distinct ones are joined and read
 
 
 def _everything(rows: pa.Array, count: int) -> bool:
@@ -166,7 +168,7 @@ def _everything(rows: pa.Array, count: int) -> bool:
 
 def _either(mask: pa.Array, this: pa.Array, other: pa.Array) -> pa.Array:
     """Return `this` where the mask holds, else `other`; works for lists too."""
-    rows = len(mask)
+    this, other, rows = unfolded(this), unfolded(other), len(mask)
     if this.type != other.type:  # a table that holds nothing for a column leaves it out
         this = this if this.null_count < rows else pa.nulls(rows, other.type)
         other = other if other.null_count < rows else pa.nulls(rows, this.type)

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from trialbridge.columns import refolded, unfolded
 from trialbridge.converters.census import Census, merge
 from trialbridge.converters.extract import Extraction, Extractor, Key
 from trialbridge.converters.other_processes import WORTH_A_PROCESS, other_processes
@@ -104,16 +105,20 @@ def stage(
 
 def whole_table(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     """Return one table of record batches; a column that a batch left out is blank there."""
-    whole = _one_schema(batches)
-    if len(whole) < WORTH_A_THREAD:
-        return whole.combine_chunks()
+    names = dict.fromkeys(name for batch in batches for name in batch.schema.names)
+    whole = partial(_whole_column, batches)
+    if sum(batch.num_rows for batch in batches) < WORTH_A_THREAD:
+        return pa.table({name: whole(name) for name in names})
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        columns = pool.map(lambda column: pa.concat_arrays(column.chunks), whole.columns)
-        return pa.Table.from_arrays([*columns], schema=whole.schema)
+        return pa.table(dict(zip(names, pool.map(whole, names), strict=True)))
 
 
-def _one_schema(batches: Sequence[pa.RecordBatch]) -> pa.Table:
-    return pa.concat_tables([pa.Table.from_batches([batch]) for batch in batches], promote_options="default")
+def _whole_column(batches: Sequence[pa.RecordBatch], name: str) -> pa.Array:
+    parts = [batch.column(name) if name in batch.schema.names else batch.num_rows for batch in batches]
+    kind = next(part.type for part in parts if not isinstance(part, int))
+    whole = [pa.nulls(part, kind) if isinstance(part, int) else part for part in parts]
+    folded = any(pa.types.is_dictionary(part.type) for part in whole)
+    return refolded(whole) if folded else pa.concat_arrays(whole)
 
 
 def _pieces(sources: Sequence[Source]) -> list[Piece]:
@@ -192,7 +197,7 @@ def _filed(work: Callable[[Piece], Part], folder: Path, piece: Piece) -> Filed:
     for number, (key, batches) in enumerate(tables.items()):
         if batches:
             path = str(folder / f"{piece.number}-{number}.arrow")
-            whole = _one_schema(batches)
+            whole = whole_table(batches)
             with pa.OSFile(path, "wb") as file, pa.ipc.new_file(file, whole.schema) as writer:
                 writer.write_table(whole)
             written.append((key, path))
@@ -227,7 +232,12 @@ def _read(
 
 
 def column(table: pa.Table, name: str) -> pa.Array:
-    """Return a column of a staged table as one piece; nulls where the table lacks it."""
+    """Return a column of a staged table as one piece, unfolded; nulls where the table lacks it."""
+    return unfolded(folded_column(table, name))
+
+
+def folded_column(table: pa.Table, name: str) -> pa.Array:
+    """Return a column of a staged table as one piece; one that repeats itself may be a dictionary."""
     if name not in table.column_names:
         return pa.nulls(len(table), pa.string())
     found = table[name]

@@ -30,6 +30,57 @@ def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # which copies even one
 
 
+REPEATED = 4
+"""Rows for each distinct value from which a column is kept folded."""
+
+
+def unfolded(column: pa.Array) -> pa.Array:
+    """Return a column that may be folded, as a dictionary of its distinct values, as plain values.
+
+    Example:
+        >>> unfolded(pa.array(["a", None, "a"]).dictionary_encode()).to_pylist()
+        ['a', None, 'a']
+    """
+    return column.dictionary.take(column.indices) if pa.types.is_dictionary(column.type) else column
+
+
+def refolded(parts: Sequence[pa.Array]) -> pa.Array:
+    """Return one column of several, of which some are folded: folded where its values repeat themselves.
+
+    Where a folded column is blank, it has no value; none of its distinct values is a null.
+
+    Example:
+        >>> parts = [pa.array(["a"] * 9).dictionary_encode(), pa.array(["a", "b"])]
+        >>> refolded(parts).dictionary.to_pylist(), len(unfolded(refolded(parts)))
+        (['a', 'b'], 11)
+    """
+    folded = [part if pa.types.is_dictionary(part.type) else _each_its_own(part) for part in parts]
+    values = pa.concat_arrays([part.dictionary for part in folded])
+    starts = np.cumsum([0, *(len(part.dictionary) for part in folded[:-1])])
+    pairs = zip(folded, starts, strict=True)
+    rows = pa.concat_arrays([pc.add(part.indices.cast(pa.int64()), start) for part, start in pairs])
+    kept, numbers = _without_repeats(values)
+    if len(kept) * REPEATED > len(rows):
+        return values.take(rows)
+    return pa.DictionaryArray.from_arrays(numbers.take(rows), kept)
+
+
+def _each_its_own(column: pa.Array) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.arange(len(column), dtype=np.int32)), column)
+
+
+def _without_repeats(values: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """Return the distinct of `values`, and for each of them its number."""
+    if not pa.types.is_list(values.type):
+        encoded = values.dictionary_encode()
+        return encoded.dictionary, encoded.indices
+    known: dict[tuple[str | None, ...], int] = {}
+    numbers = [
+        None if value is None else known.setdefault(tuple(value), len(known)) for value in values.to_pylist()
+    ]
+    return pa.array(list(known), values.type), pa.array(numbers, pa.int32())
+
+
 _MADE: ContextVar[dict[tuple[Any, ...], tuple[pa.Array, Any]] | None] = ContextVar("made", default=None)
 
 
@@ -116,8 +167,17 @@ def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...
 def _encoded(column: pa.Array) -> pa.DictionaryArray:
     if column.null_count == len(column):
         return pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(column), np.int32)), [""])
+    if pa.types.is_dictionary(column.type):
+        return _with_blank(column)
     text = column.cast(TEXT)
     return (pc.fill_null(text, "") if text.null_count else text).dictionary_encode()
+
+
+def _with_blank(column: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Return a folded column with empty text for a null."""
+    values, numbers = _without_repeats(pa.concat_arrays([column.dictionary, pa.array([""], TEXT)]))
+    blank_ = len(column.dictionary)
+    return pa.DictionaryArray.from_arrays(numbers.take(pc.fill_null(column.indices, blank_)), values)
 
 
 def _numbered(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -134,8 +194,10 @@ def _numbered(codes: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray, int
 
 
 def joined(column: pa.Array) -> pa.Array:
-    """Return a column of lists as text, one separator between values; null stays null."""
+    """Return a column of lists as text, one separator between values; null stays null, and folded folded."""
     column = flat(column)
+    if pa.types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(column.indices, joined(column.dictionary))
     return once(column, _joined) if pa.types.is_list(column.type) else column
 
 

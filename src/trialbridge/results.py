@@ -165,12 +165,15 @@ class Reference:
     def to_sdtm(self, leaves: Leaves, vocabulary: Vocabulary) -> Cells:
         """Return the part of the range that counts; a value of another range alone is lost."""
         values = leaves(self.paths[0])
-        if not pa.types.is_list(values.type):
+        folded = pa.types.is_dictionary(values.type)
+        lists = values.dictionary if folded else values
+        if not pa.types.is_list(lists.type):
             return cells_of(self.codec.to_sdtm(values, vocabulary), values)
         places = _places(leaves, self.paths[1:])
-        offsets = values.offsets.to_numpy()[:-1]
+        offsets = lists.offsets.to_numpy()[:-1]
+        starts = offsets[pc.fill_null(values.indices, 0).to_numpy()] if folded else offsets
         there = values.is_valid().to_numpy(zero_copy_only=False) & (places >= 0)
-        found = values.values.take(pa.array(np.where(there, offsets + places, 0), mask=~there))
+        found = lists.values.take(pa.array(np.where(there, starts + places, 0), mask=~there))
         return cells_of(self.codec.to_sdtm(found, vocabulary), _any_of(values))
 
     def to_fhir(self, column: pa.Array, vocabulary: Vocabulary) -> Written:
@@ -182,8 +185,8 @@ def _places(leaves: Leaves, paths: Sequence[str]) -> np.ndarray:
     """Return which repetition counts, for each row; -1 for none."""
     key = f"reference {paths[0]}"
     if key not in leaves.memo:
-        codes, texts = (pc.fill_null(joined(leaves(path)), "") for path in paths)
-        chosen = by_values([codes, texts], lambda code, text: str(_place(split(code), split(text))))
+        columns = [joined(leaves(path)) for path in paths]
+        chosen = by_values(columns, lambda code, text: str(_place(split(code), split(text))))
         leaves.memo[key] = chosen.cast(pa.int64()).to_numpy()
     found: np.ndarray = leaves.memo[key]
     return found
