@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.columns import by_value
+from trialbridge.columns import by_value, distinct
 from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity
 
@@ -134,9 +134,13 @@ class Identities:
     def resolve(self, kind: str, holder: pa.Table, holder_kind: str, references: pa.Array) -> pa.Array:
         """Return the rows of type `kind` that the `references` held by rows of `holder` point to."""
         index = self.indexes.get(kind)
-        if index is None:
+        if index is None or references.null_count == len(references):
             return pa.nulls(len(holder), pa.int64())
-        return index.resolve(references, column(holder, "_scope"), owners_of(holder_kind, holder))
+        inside = pc.any(pc.starts_with(references, "#")).as_py()
+        owners = owners_of(holder_kind, holder) if inside else pa.nulls(len(holder), pa.string())
+        rows, different = distinct([references, column(holder, "_scope"), owners])
+        asked = (pa.array(texts, pa.string()) for texts in zip(*different, strict=True))
+        return index.resolve(*asked).take(rows)
 
 
 def identify(staged: Staged) -> Identities:

@@ -57,7 +57,12 @@ def taken_first(
     for domain in sorted(found, key=lambda one: not one.only):
         taken = live[wanted(domain, live, staged, vocabulary)]
         yield domain, taken
-        live = np.setdiff1d(live, taken)
+        live = without(live, taken)
+
+
+def without(live: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """Return the rows of `live` that are not among `taken`; each stands once in either."""
+    return np.setdiff1d(live, taken, assume_unique=True)
 
 
 def wanted(domain: Domain, live: np.ndarray, staged: Staged, vocabulary: Vocabulary) -> np.ndarray:
