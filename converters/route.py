@@ -13,7 +13,7 @@ from trialbridge.columns import by_value, by_values, joined, split
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.products import PRODUCT_PATHS, products
-from trialbridge.converters.route_events import event_paths, taken_first, wanted, without
+from trialbridge.converters.route_events import event_paths, taken_first, wanted, without_rows
 from trialbridge.converters.route_exposure import administered, ordered
 from trialbridge.converters.route_findings_about import findings_about, tests_about
 from trialbridge.converters.stage import Staged, column, has_any
@@ -84,7 +84,7 @@ def _straight(
         routed.rowsets.append((domain, rowset))
         without = np.setdiff1d(taken, rowset.base.to_numpy())
         routed.reasons |= {int(row): "it holds no answer" for row in without}
-        left = without(left, taken)
+        left = without_rows(left, taken)
     routed.reasons |= dict.fromkeys(left.tolist(), NOT_WANTED)
     return routed
 
@@ -162,7 +162,7 @@ def _observations(
     routed = Routed()
     for event, taken in taken_first([one for one in found if one.only], live, staged, vocabulary):
         routed.rowsets.append((event, _whole(taken)))
-        live = without(live, taken)
+        live = without_rows(live, taken)
     found = [one for one in found if not one.only]
     laboratory = next(domain for domain in found if domain.code == "LB")
     parts = _parts(laboratory, live, staged)

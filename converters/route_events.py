@@ -57,10 +57,10 @@ def taken_first(
     for domain in sorted(found, key=lambda one: not one.only):
         taken = live[wanted(domain, live, staged, vocabulary)]
         yield domain, taken
-        live = without(live, taken)
+        live = without_rows(live, taken)
 
 
-def without(live: np.ndarray, taken: np.ndarray) -> np.ndarray:
+def without_rows(live: np.ndarray, taken: np.ndarray) -> np.ndarray:
     """Return the rows of `live` that are not among `taken`; each stands once in either."""
     return np.setdiff1d(live, taken, assume_unique=True)
 
