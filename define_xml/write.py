@@ -165,7 +165,7 @@ def _put_field(
     """Put each value of a field at its place, spelt as the file spelt it if it still means the same."""
     parts = tuple(_parts(getattr(value, field.name)))
     whole = spellings.get((field.name, 0))
-    if whole and isinstance(field.place, Child) and stands_for(whole.markup, field) == parts:
+    if whole and _is_whole(whole, field, parts):
         append_markup(element, whole.markup)
         return
     try:
@@ -178,6 +178,12 @@ def _put_field(
     except ValueError as error:
         name = getattr(value, "oid", type(value).__name__)
         raise WriteError("define.xml", f"{name} {field.name}", str(error)) from error
+
+
+def _is_whole(spelling: Spelling, field: Field, parts: tuple[Any, ...]) -> bool:
+    """Return whether a spelling is all of a field: a list in a wrapper, or a text that is not there."""
+    said = stands_for(spelling.markup, field)
+    return said == parts if isinstance(field.place, Child) else said is None and not parts
 
 
 def _put_spelling(field: Field, element: etree._Element, spelling: Spelling) -> None:

@@ -43,6 +43,8 @@ def test_every_define_xml_at_hand_comes_back(shared: Path, tmp_path: Path) -> No
     assert sorted(versions) == ["1.0", "2.0", "2.0", "2.1", "2.1"]
 
 
+DESCRIPTION = element_name("Description")
+OPTIONAL = {element_name(name) for name in ("ItemDef", "CodeList", "def:ValueListDef")}
 ODDITIES = (
     lambda e: e.set("{urn:vendor}note", "x"),
     lambda e: e.set("plain", ""),
@@ -57,6 +59,9 @@ ODDITIES = (
     lambda e: [item.set("Length", f"0{item.get('Length')}") for item in (e, *e) if item.get("Length")],
     lambda e: [item.set("Mandatory", "no") for item in (e, *e) if item.get("Mandatory")],
     lambda e: e.attrib.pop("SoftHard", None),
+    lambda e: [
+        item.remove(item[0]) for item in e if item.tag == DESCRIPTION and e.tag in OPTIONAL and len(item)
+    ],
     lambda e: setattr(e, "text", "stray") if len(e) or not e.text else None,
 )
 
