@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from trialbridge.validation.details import Resources
 from trialbridge.validation.frame import Frame, Rows
@@ -33,6 +32,8 @@ def resources_beside(sources: Sequence[Path]) -> Resources:
 
 
 def _finder(path: Path) -> Resources:
+    import pyarrow.parquet as pq  # noqa: PLC0415 -- only a run of ours needs it
+
     table = pq.read_table(path, columns=_COLUMNS)
     known = _keys(table["domain"], table["usubjid"], table["seq"].cast(pa.string()))
     named = pc.binary_join_element_wise(
