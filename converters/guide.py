@@ -100,7 +100,7 @@ def guide(facts: Facts) -> tuple[Section, ...]:
         Section(2, "3.2 Supplemental qualifiers", (_qualifiers(facts),)),
         Section(2, "3.3 Annotated CRF", (CRF,)),
         Section(1, "4. Data conformance summary"),
-        Section(2, "4.1 What the rules of conformance found", tuple(conformance(facts.validated))),
+        Section(2, "4.1 What the rules of conformance found", tuple(_conformance(facts.validated))),
         Section(2, "4.2 What the conversion found", (_unresolved(facts),)),
         Section(1, "5. Traceability and mapping"),
         Section(2, "5.1 How the data came about", tuple(_origin(facts))),
@@ -173,7 +173,7 @@ def _qualifiers(facts: Facts) -> Grid:
     return Grid(("Dataset", "QNAM", "QLABEL", "Records"), tuple(sorted(rows)))
 
 
-def conformance(summary: ValidationSummary | None) -> Iterator[str | Grid]:
+def _conformance(summary: ValidationSummary | None) -> Iterator[str | Grid]:
     """Yield what the rules found in the package, each cause with its explanation; notices are left out."""
     if summary is None:
         yield TO_WRITE
