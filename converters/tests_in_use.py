@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from trialbridge.mapping import FROM_DECISION, Domain, Records, alternatives
 from trialbridge.rules import Leaves, Rule
 from trialbridge.tested import Tested, Used, tests_used
-from trialbridge.vocabulary import Vocabulary
+from trialbridge.vocabulary import Basis, Vocabulary
 
 
 def tests_in_use(domain: Domain, leaves: Leaves, records: Records, vocabulary: Vocabulary) -> Counter[Used]:
@@ -33,8 +33,19 @@ def tests_in_use(domain: Domain, leaves: Leaves, records: Records, vocabulary: V
         asked = pc.and_(asked, pc.is_in(which, pa.array([number, FROM_DECISION], pa.uint8())))
     tested = alternatives(rule)[number]
     found = tests_used(tested.base, leaves, vocabulary, asked) if isinstance(tested, Tested) else Counter()
-    others = pc.value_counts(values.filter(pc.and_not(values.is_valid(), asked))).to_pylist()
-    return found + Counter({Used(domain.code, one["values"], "nci", ""): one["counts"] for one in others})
+    others = pc.and_not(values.is_valid(), asked)
+    named = (
+        others if which is None else pc.is_in(which, pa.array(range(number + 1, FROM_DECISION), pa.uint8()))
+    )
+    for basis, rows in _others(others, named):
+        counted = pc.value_counts(values.filter(rows)).to_pylist()
+        found += Counter({Used(domain.code, one["values"], basis, ""): one["counts"] for one in counted})
+    return found
+
+
+def _others(others: pa.Array, named: pa.Array) -> tuple[tuple[Basis, pa.Array], ...]:
+    """Return by whose word the other tests are tests: their NCI code, or after that their printed name."""
+    return ("nci", pc.and_not(others, named)), ("name", pc.and_(others, named))
 
 
 def by_basis(used: Counter[Used]) -> dict[str, int]:

@@ -27,10 +27,12 @@ SNOMED = "http://snomed.info/sct"
 USUBJID = "urn:trialbridge:usubjid"
 """The identifier system of a USUBJID that was given; without one it is made by the study's template."""
 
-Basis = Literal["study", "decision", "concept-map", "cdisc-file", "crosswalk", "instrument", "nci", ""]
+Basis = Literal[
+    "study", "decision", "concept-map", "cdisc-file", "crosswalk", "instrument", "nci", "name", ""
+]
 """Who says which test a code is: the study's settings, a person's decision, the user's own
-ConceptMap, or copy of CDISC's LOINC-to-LB file, the shipped crosswalk, the definition of an instrument, or
-the NCI code itself."""
+ConceptMap, or copy of CDISC's LOINC-to-LB file, the shipped crosswalk, the definition of an instrument,
+the NCI code itself, or its printed name in the terminology."""
 
 BASES: Mapping[str, str] = {
     "": "the data itself",
@@ -39,6 +41,7 @@ BASES: Mapping[str, str] = {
     "crosswalk": "the shipped LOINC crosswalk",
     "decision": "decisions",
     "instrument": "the definition of the instrument",
+    "name": "its name in the terminology",
     "nci": "NCI code",
     "study": "the study's settings",
 }
