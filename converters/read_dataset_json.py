@@ -25,6 +25,8 @@ from trialbridge.errors import ReadError
 from trialbridge.model import Dataset, Variable
 
 _BATCH_ROWS = 8_192
+_LONGEST_LINE = 64 << 20
+"""Bytes of a compressed file's line: no record is as long, and a bomb would be longer."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _VERSION = "1.1"
 _CHUNK = 2**20
@@ -147,6 +149,8 @@ def _text_lines(source: Path) -> Iterator[bytes]:
         for part in _unpacked(source, file):
             *whole, rest = (rest + part).split(b"\n")
             yield from whole
+            if len(rest) > _LONGEST_LINE:
+                raise ReadError(str(source), f"unpacks to a line of more than {_LONGEST_LINE:,} bytes")
         if rest:
             yield rest
 

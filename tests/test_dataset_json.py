@@ -327,3 +327,9 @@ def test_every_pilot_dataset_comes_back_as_it_was(shared: Path, tmp_path: Path) 
             assert (tmp_path / "new.xpt").read_bytes() == (tmp_path / "old.xpt").read_bytes(), dataset.name
             count += 1
     assert count > 80
+
+
+def test_a_compressed_bomb_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lb.dsjc").write_bytes(zlib.compress(b" " * (80 << 20)))
+    with pytest.raises(ReadError, match="a line of more than"):
+        read_dataset_json(tmp_path / "lb.dsjc")
