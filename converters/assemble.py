@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from trialbridge.carriage import RECORD
 from trialbridge.columns import distinct
-from trialbridge.converters.build import Leaves, Struct, beside, build, columns_in, resources
+from trialbridge.converters.build import Leaves, Struct, beside, build, columns_in
 from trialbridge.converters.extract import Extractor
+from trialbridge.converters.sheets import Sheet, each, sheet_of
 from trialbridge.elements import Version
 from trialbridge.mapping import Domain
 from trialbridge.paths import parse
@@ -30,23 +31,6 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True)
-class Written:
-    """The resources of one type, in the order of their records.
-
-    Attributes:
-        kind: Resource type.
-        rows: One Struct a resource.
-    """
-
-    kind: str
-    rows: Sequence[Struct]
-
-    def lines(self) -> Iterator[bytes]:
-        """Yield each resource as one line of JSON."""
-        return map(msgspec.json.Encoder().encode, self.rows)
-
-
-@dataclass(frozen=True)
 class Assembled:
     """The resources of some records.
 
@@ -55,7 +39,7 @@ class Assembled:
         order: The record that each part, read in order, comes from.
     """
 
-    written: Sequence[Written]
+    written: Sequence[Sheet]
     order: np.ndarray
 
 
@@ -77,7 +61,7 @@ class Assembler:
         leaves: Mapping[str, pa.Array],
         ids: pa.Array,
         subjects: pa.Array,
-        parts: Sequence[msgspec.Raw | None] = (),
+        parts: pa.Array | None = None,
     ) -> Assembled:
         """Return the resources that `leaves` make.
 
@@ -99,16 +83,8 @@ class Assembler:
         if self.domain.rows == "item":
             return self._responses(written, groups[""], ids, parts)
         kind = self.domain.source
-        made = resources(self.reader(kind).shape, self._leaves("", kind, groups[""], ids))
-        return self.extended(Assembled([*written, Written(kind, made)], np.arange(len(ids))), parts)
-
-    def extended(self, made: Assembled, parts: Sequence[msgspec.Raw | None]) -> Assembled:
-        """Return the same resources, the record's own with the documented extension."""
-        if not parts:
-            return made
-        *others, own = made.written
-        rows = [_extended(row, part) for row, part in zip(own.rows, parts, strict=True)]
-        return Assembled([*others, Written(own.kind, rows)], made.order)
+        own = sheet_of(kind, self.reader(kind).shape, self._leaves("", kind, groups[""], ids))
+        return Assembled([*written, own], np.arange(len(ids)))
 
     def _depth(self, name: str) -> int:
         heads = parse(self.domain.joins[name].path).heads
@@ -156,7 +132,7 @@ class Assembler:
             if (name := self._name(kind, parse(text).local)) is not None:
                 yield name, value
 
-    def _joined(self, name: str, groups: dict[str, Columns], subjects: pa.Array) -> list[Written]:
+    def _joined(self, name: str, groups: dict[str, Columns], subjects: pa.Array) -> list[Sheet]:
         """Return the distinct resources of a join, and write the references to them where they belong."""
         kind, path = self.domain.joins[name].type, parse(self.domain.joins[name].path)
         columns = {text: one for text, one in groups.pop(name, {}).items() if one.null_count < len(one)}
@@ -182,14 +158,14 @@ class Assembler:
         )
         some = {text: column.take(kept) for text, column in columns.items()}
         leaves = self._leaves(name, kind, some, ids.take(numbers.take(kept)))
-        return [Written(kind, resources(self.reader(kind).shape, leaves))]
+        return [sheet_of(kind, self.reader(kind).shape, leaves)]
 
     def _responses(
         self,
-        written: Sequence[Written],
+        written: Sequence[Sheet],
         columns: Columns,
         ids: pa.Array,
-        parts: Sequence[msgspec.Raw | None],
+        parts: pa.Array | None,
     ) -> Assembled:
         """Return one QuestionnaireResponse for all answers that share everything but the answer itself."""
         units = {text: column for text, column in columns.items() if parse(text).this}
@@ -198,18 +174,16 @@ class Assembler:
         kept = pa.array(_first_rows(numbers, len(combinations)))
         shared = {text: column.take(kept) for text, column in whole.items()}
         kind = self.domain.source
-        made = resources(self.reader(kind).shape, self._leaves("", kind, shared, ids.take(kept)))
+        made = sheet_of(kind, self.reader(kind).shape, self._leaves("", kind, shared, ids.take(kept)))
         items = _items(
             self._shape(ITEM_ROW),
             self._leaves("", ITEM_ROW, units, rows=len(ids)),
             numbers.to_pylist(),
-            len(made),
-            parts,
+            made.rows,
+            [] if parts is None else parts.to_pylist(),
         )
-        complete = [
-            msgspec.structs.replace(one, item=nested) for one, nested in zip(made, items, strict=True)
-        ]
-        return Assembled([*written, Written(kind, complete)], np.argsort(numbers.to_numpy(), kind="stable"))
+        complete = made.having("item", each(items))
+        return Assembled([*written, complete], np.argsort(numbers.to_numpy(), kind="stable"))
 
 
 def _belongs(text: str, name: str) -> bool:
@@ -217,12 +191,13 @@ def _belongs(text: str, name: str) -> bool:
     return parse(text).heads[-1:] == ((name,) if name else ())
 
 
-def _extended(node: Struct, part: msgspec.Raw | None) -> Struct:
-    """Return a node with the documented extension beside its others."""
+def _extended(item: Struct, part: str | None) -> Struct:
+    """Return an answered item with the documented extension beside its others."""
     if part is None:
-        return node
-    known: tuple[Any, ...] = node.extension  # type: ignore[attr-defined]  # a Struct made at run time
-    return msgspec.structs.replace(node, extension=(*known, {"url": RECORD, "extension": part}))
+        return item
+    known: tuple[Any, ...] = item.extension  # type: ignore[attr-defined]  # a Struct made at run time
+    carried = {"url": RECORD, "extension": msgspec.Raw(part.encode())}
+    return msgspec.structs.replace(item, extension=(*known, carried))
 
 
 def _items(
@@ -230,7 +205,7 @@ def _items(
     leaves: Leaves,
     numbers: Sequence[int],
     count: int,
-    carried: Sequence[msgspec.Raw | None],
+    carried: Sequence[str | None],
 ) -> list[tuple[Struct, ...]]:
     """Return the items of each response: an answered item, inside its group where it has one."""
     parts = {name: build(shape, leaves) for name, shape in row.singles.items()}

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache, lru_cache, reduce
-from itertools import repeat
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.arms import without_arm
-from trialbridge.columns import TEXT, by_value, remembering
-from trialbridge.converters.assemble import Written
+from trialbridge.columns import by_value, combinations, remembering
 from trialbridge.converters.component_panels import joined_panels
 from trialbridge.converters.fhir_gate import Gate
-from trialbridge.converters.fhir_parts import code_of, declaration_of
+from trialbridge.converters.fhir_gate_columns import check_sheets
+from trialbridge.converters.fhir_parts import Layout, declaration_of, part_of
+from trialbridge.converters.record_ids import code_of
+from trialbridge.converters.resource_lines import Line, Lines, gathered
+from trialbridge.converters.sheets import Sheet
+from trialbridge.converters.stored_datasets import Piece
+from trialbridge.converters.study_to_fhir import parents_of, states_of
 from trialbridge.converters.to_fhir import Resources, patient_id, to_resources
 from trialbridge.converters.uncollected import uncollected
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
 from trialbridge.loinc_back import loinc_column
 from trialbridge.mapping import Domain
-from trialbridge.native import LEAD, with_arms
-from trialbridge.registry import SUBJECTS
+from trialbridge.native import LEAD, PARENT, STATE, with_arms
 from trialbridge.vocabulary import USUBJID, Vocabulary
 
 ENCODER = msgspec.json.Encoder()
@@ -44,35 +50,36 @@ FOLLOWS: Mapping[str, Callable[[Mapping[str, pa.Array]], Mapping[str, pa.Array]]
 """Domain -> what is written of its records that they do not hold as they are, and is not read back."""
 
 
-class Line(NamedTuple):
-    """One resource: its type, its id, the id of its subject's Patient (empty for nobody's), and its text."""
-
-    kind: str
-    id: str
-    patient: str
-    text: bytes
-
-
 class Slice(NamedTuple):
     """Records of one dataset that follow one declaration.
 
     Attributes:
-        dataset: Dataset name.
-        variables: Its variables.
+        layout: What all records of the dataset share.
         kind: Their resource type, which tells the declaration.
-        constants: Path -> what is written in every resource.
-        numeric: The variables that are numbers.
         table: Variable, or part of the extension -> text, with ``USUBJID``.
         ids: The id of each record's resource.
     """
 
-    dataset: str
-    variables: tuple[str, ...]
+    layout: Layout
     kind: str
-    constants: tuple[tuple[str, str], ...]
-    numeric: frozenset[str]
     table: Mapping[str, pa.Array]
     ids: pa.Array
+
+
+class Task(NamedTuple):
+    """All records of a block of subjects.
+
+    Attributes:
+        pieces: Their records of each dataset.
+        constants: Path -> what is written in the resource of every subject.
+        vocabulary: The words of the study.
+        version: The FHIR release to write.
+    """
+
+    pieces: Sequence[tuple[Layout, Piece]]
+    constants: tuple[tuple[str, str], ...]
+    vocabulary: Vocabulary
+    version: Version
 
 
 class Counts(NamedTuple):
@@ -87,54 +94,124 @@ class Counts(NamedTuple):
 class Made(NamedTuple):
     """What a block became: its resources, those that others point to first, and what is said of them."""
 
-    lines: list[Line]
+    lines: list[Lines]
     counts: list[Counts]
     findings: list[Finding]
 
 
-def make_block(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> Made:
-    """Return the resources of a block of subjects; one that DM does not know has a Patient all the same.
-
-    Args:
-        slices: All records of these subjects.
-        vocabulary: The words of the study.
-        version: The FHIR release to write.
-    """
+def make_block(task: Task) -> Made:
+    """Return the resources of a block of subjects; one that DM does not know has a Patient all the same."""
     with uncollected(), remembering():
-        return _made(slices, vocabulary, version)
+        return _made(task)
 
 
-def _made(slices: Sequence[Slice], vocabulary: Vocabulary, version: Version) -> Made:
-    found: dict[tuple[str, str], Line] = {}
+def _made(task: Task) -> Made:
+    found = _Found()
     counts = []
     subjects: dict[str, None] = {}
-    for one in sorted(slices, key=lambda one: (one.dataset != "DM", one.dataset)):
-        domain = _domain(one.dataset, one.variables, one.kind, tuple(one.table), one.constants)
-        made = to_resources(
-            domain,
-            one.table,
-            vocabulary,
-            version,
-            ids=one.ids,
-            numeric=one.numeric,
-            beside=_beside(one),
-        )
-        counts.append(Counts(one.dataset, made.carried, made.dated, made.lost))
+    for one in _slices(task.pieces):
+        domain = _domain_of(one, task)
+        made = _resources(domain, one, task)
+        counts.append(Counts(one.layout.name, made.carried, made.dated, made.lost))
         subjects |= dict.fromkeys(pc.unique(one.table["USUBJID"]).drop_null().to_pylist())
-        patients = by_value(one.table["USUBJID"], patient_id)
-        for line in _lines(made, domain, one, patients, version):
-            found.setdefault(line[:2], line)
-    for name in subjects:
-        if ("Patient", patient_id(name)) not in found:
-            found["Patient", patient_id(name)] = bare_patient(name)
-    lines = list(found.values())
-    return Made(lines, counts, gate_of(version).check(((line.kind, line.text) for line in lines), set()))
+        *joined, own = made.written
+        for sheet in joined:
+            found.add(sheet, sheet.patients())
+        own, patients = _own(domain, own, one, task.version)
+        found.add(own, patients)
+    bare = [bare_patient(name) for name in found.without_patient(subjects)]
+    gate = gate_of(task.version)
+    findings = gate.check(((line.kind, line.text) for line in bare), set())
+    findings += check_sheets(gate, found.sheets, [f"{line.kind}/{line.id}" for line in bare])
+    return Made([*found.lines(), *gathered(bare)], counts, findings)
 
 
-def _beside(records: Slice) -> Mapping[str, pa.Array]:
-    """Return what follows from records and is written in the place of what they hold."""
-    follows = FOLLOWS.get(code_of(records.dataset))
-    return follows(records.table) if follows else {}
+def _slices(pieces: Iterable[tuple[Layout, Piece]]) -> Iterator[Slice]:
+    """Yield the records by their declarations, those of DM first."""
+    parts = [part_of(layout, *piece.read()) for layout, piece in pieces]
+    parents, states = parents_of(parts), states_of(parts)
+    for part in sorted(parts, key=lambda part: (part.name != "DM", part.name)):
+        table = {**part.columns, "USUBJID": part.subjects}
+        if part.name in parents:
+            table[PARENT] = parents[part.name]
+        if part.name == "DM":
+            table[STATE] = by_value(part.subjects, states.get)
+        for kind in dict.fromkeys(part.kinds):
+            some = part.kinds == kind
+            if some.all():
+                yield Slice(part.layout, kind, table, part.ids)
+            else:
+                rows = pa.array(np.flatnonzero(some))
+                cells = {name: column.take(rows) for name, column in table.items()}
+                yield Slice(part.layout, kind, cells, part.ids.take(rows))
+
+
+def _domain_of(one: Slice, task: Task) -> Domain:
+    layout = one.layout
+    constants = task.constants if layout.name == "DM" else ()
+    return _domain(layout.name, layout.variables, one.kind, tuple(one.table), constants)
+
+
+def _own(domain: Domain, made: Sheet, one: Slice, version: Version) -> tuple[Sheet, pa.Array]:
+    """Return the resources of the records themselves, and the id of the Patient that each is of."""
+    if domain.rows == "item":  # answers share a response, which says itself whose it is
+        return made, made.patients()
+    whole, first = joined_panels(domain, made, one.table, one.ids, version)
+    return whole, _patients(one.table["USUBJID"]).take(pa.array(first))
+
+
+def _resources(domain: Domain, one: Slice, task: Task) -> Resources:
+    follows = FOLLOWS.get(code_of(one.layout.name))
+    return to_resources(
+        domain,
+        one.table,
+        task.vocabulary,
+        task.version,
+        ids=one.ids,
+        numeric=one.layout.numeric,
+        beside=follows(one.table) if follows else None,
+    )
+
+
+def _patients(subjects: pa.Array) -> pa.Array:
+    return pc.fill_null(by_value(subjects, patient_id), "")
+
+
+@dataclass
+class _Found:
+    """The resources of a block: of several with one id, the first counts."""
+
+    sheets: list[Sheet] = field(default_factory=list)
+    patients: list[pa.Array] = field(default_factory=list)
+    ids: dict[str, list[pa.Array]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, sheet: Sheet, patients: pa.Array) -> None:
+        """Add the resources that are new."""
+        ids = sheet.ids()
+        known = self.ids[sheet.kind]
+        first, _ = combinations([ids])
+        fresh = np.zeros(len(ids), bool)
+        fresh[first] = True
+        for some in known:
+            fresh &= ~pc.is_in(ids, some).to_numpy(zero_copy_only=False)
+        if not fresh.all():
+            mask = pa.array(fresh)
+            sheet = sheet.take(np.flatnonzero(fresh))
+            ids, patients = ids.filter(mask), patients.filter(mask)
+        if len(ids):
+            known.append(ids)
+            self.sheets.append(sheet)
+            self.patients.append(patients)
+
+    def without_patient(self, subjects: Iterable[str]) -> Iterator[str]:
+        """Yield the subjects that no Patient is of."""
+        known = {name for ids in self.ids["Patient"] for name in ids.to_pylist()}
+        return (name for name in subjects if patient_id(name) not in known)
+
+    def lines(self) -> Iterator[Lines]:
+        """Yield the texts of the resources."""
+        for sheet, patients in zip(self.sheets, self.patients, strict=True):
+            yield Lines(sheet.kind, sheet.ids(), patients, sheet.texts())
 
 
 @lru_cache(maxsize=256)
@@ -155,35 +232,6 @@ def _domain(
 def gate_of(version: Version) -> Gate:
     """Return the gate of a release, which remembers what it has seen."""
     return Gate(version)
-
-
-def _lines(
-    made: Resources, domain: Domain, records: Slice, patients: pa.Array, version: Version
-) -> Iterator[Line]:
-    *joined, own = made.written
-    for part in joined:
-        yield from _one_by_one(part)
-    if domain.rows == "item":  # answers share a response, which has an id of its own
-        yield from _one_by_one(own)
-        return
-    own, first = joined_panels(domain, own, records.table, records.ids, version)
-    ids, of_whom = (column.take(pa.array(first)) for column in (records.ids, patients.cast(TEXT)))
-    whose = pc.fill_null(of_whom, "").to_pylist()
-    yield from map(Line, repeat(own.kind), ids.to_pylist(), whose, own.lines())
-
-
-def _one_by_one(part: Written) -> Iterator[Line]:
-    for row, text in zip(part.rows, part.lines(), strict=True):
-        yield Line(part.kind, row.id, _patient_of(part.kind, row), text)  # type: ignore[attr-defined]  # a Struct made at run time
-
-
-def _patient_of(kind: str, row: msgspec.Struct) -> str:
-    """Return the id of the Patient that a resource is of."""
-    if kind == "Patient":
-        return str(row.id)  # type: ignore[attr-defined]  # a Struct made at run time
-    holder = SUBJECTS.get(kind, "subject.reference").partition(".")[0]
-    reference = getattr(getattr(row, holder, getattr(row, "subject", None)), "reference", None) or ""
-    return str(reference).removeprefix("Patient/") if str(reference).startswith("Patient/") else ""
 
 
 def bare_patient(usubjid: str) -> Line:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import pyarrow as pa
 
+from trialbridge.columns import combinations
 from trialbridge.elements import Element, wire
 from trialbridge.shapes import NO_TEXT, Position, Shape
 from trialbridge.versions import INVARIANTS, REQUIRED
@@ -55,9 +55,23 @@ class Part(NamedTuple):
     lasting: bool = False
 
 
-def resources(shape: Shape, leaves: Leaves) -> list[Struct]:
-    """Return one Struct a row, of the resource itself."""
-    return _structs(shape.place, _parts(shape, leaves), leaves.rows, {}, always=True)
+class Pooled(NamedTuple):
+    """What stands at one element of the rows, made once for rows that say the same.
+
+    Attributes:
+        part: What stands there; one cell a combination of values.
+        rows: The combination of each row.
+    """
+
+    part: Part
+    rows: np.ndarray
+
+    def spread(self) -> Part:
+        """Return the same with one cell a row."""
+        cells = self.part.cells
+        if cells is None or len(cells) == len(self.rows):
+            return self.part
+        return self.part._replace(cells=[cells[number] for number in self.rows.tolist()])
 
 
 def build(shape: Shape, leaves: Leaves, key: Mapping[str, str] | None = None) -> Part:
@@ -90,37 +104,35 @@ def beside(place: Position, constant: dict[str, Any]) -> Struct:
 def _parts(shape: Shape, leaves: Leaves) -> dict[str, Part]:
     """Return element -> what stands there, for the elements that anything stands at."""
     found = dict(_primitives(shape, leaves))
-    for name, child in shape.singles.items():
-        found[name] = _pooled((child,), leaves, partial(build, child))
-    for name, children in _lists(shape).items():
-        found[name] = _pooled([child for child, _ in children], leaves, partial(_repeated, children))
+    found |= {name: one.spread() for name, one in below(shape, leaves).items()}
+    found |= primitive_lists(shape, leaves)
     return {name: part for name, part in found.items() if part.cells is not None or part.beside is not None}
 
 
-def _pooled(shapes: Sequence[Shape], leaves: Leaves, make: Callable[[Leaves], Part]) -> Part:
+def below(shape: Shape, leaves: Leaves) -> dict[str, Pooled]:
+    """Return element -> what stands there, for the elements that have parts."""
+    singles = {
+        name: _pooled((child,), leaves, partial(build, child)) for name, child in shape.singles.items()
+    }
+    lists = {
+        name: _pooled([child for child, _ in children], leaves, partial(_repeated, children))
+        for name, children in _lists(shape).items()
+    }
+    return singles | lists
+
+
+def _pooled(shapes: Sequence[Shape], leaves: Leaves, make: Callable[[Leaves], Part]) -> Pooled:
     """Return what `make` makes, once for each combination of values where there are few of them."""
     names = [name for shape in shapes for name in columns_in(shape) if name in leaves.values]
+    each = np.arange(leaves.rows)
     if leaves.rows < FEW or not names:
-        return make(leaves)
-    numbers, first = _combinations([leaves.values[name] for name in names])
+        return Pooled(make(leaves), each)
+    first, numbers = combinations([leaves.values[name] for name in names])
     if 2 * len(first) > leaves.rows:
-        return make(leaves)
+        return Pooled(make(leaves), each)
     kept = pa.array(first)
-    part = make(
-        leaves._replace(values={name: leaves.values[name].take(kept) for name in names}, rows=len(first))
-    )
-    return part if part.cells is None else part._replace(cells=itemgetter(*numbers.tolist())(part.cells))
-
-
-def _combinations(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each row's combination of values, and the first row of each combination."""
-    numbers = np.zeros(len(columns[0]), np.int64)
-    first = numbers
-    for column in columns:
-        encoded = column.dictionary_encode(null_encoding="encode")
-        numbers = numbers * len(encoded.dictionary) + encoded.indices.to_numpy()
-        _, first, numbers = np.unique(numbers, return_index=True, return_inverse=True)
-    return numbers, first
+    values = {name: leaves.values[name].take(kept) for name in names}
+    return Pooled(make(leaves._replace(values=values, rows=len(first))), numbers)
 
 
 @cache
@@ -137,12 +149,15 @@ def _primitives(shape: Shape, leaves: Leaves) -> Iterator[tuple[str, Part]]:
         lasting = column in leaves.constants
         beside = leaves.constants[column] if lasting else leaves.companions.get(column)
         yield name, Part(cells, default, beside, lasting)
-    for (name, _select), column in shape.lists.items():
-        if column in leaves.values:
-            yield (
-                name,
-                Part([() if value is None else (value,) for value in leaves.values[column].to_pylist()], ()),
-            )
+
+
+def primitive_lists(shape: Shape, leaves: Leaves) -> dict[str, Part]:
+    """Return element -> what stands there, for the repeating elements that have no parts."""
+    return {
+        name: Part([() if value is None else (value,) for value in leaves.values[column].to_pylist()], ())
+        for (name, _select), column in shape.lists.items()
+        if column in leaves.values
+    }
 
 
 def _raw(value: str | None) -> msgspec.Raw:
@@ -178,9 +193,7 @@ def _repeated(children: Sequence[tuple[Shape, Mapping[str, str]]], leaves: Leave
     return Part(cells, (), lasting or None, bool(lasting))
 
 
-def _structs(
-    place: Position, parts: Mapping[str, Part], rows: int, key: Mapping[str, str], *, always: bool = False
-) -> list[Struct]:
+def _structs(place: Position, parts: Mapping[str, Part], rows: int, key: Mapping[str, str]) -> list[Struct]:
     """Return one Struct a row, with what belongs beside its values; the shared empty one for none."""
     columns = {name: part.cells for name, part in parts.items() if part.cells is not None}
     defaults = tuple(parts[name].default for name in columns)
@@ -197,8 +210,6 @@ def _structs(
     if not names:
         return [make()] * rows
     filled = zip(*columns.values(), strict=True)
-    if always:
-        return [make(**dict(zip(names, cells, strict=True))) for cells in filled]
     empty = place.empty
     return [
         make(**dict(zip(names, cells, strict=True))) if one else empty

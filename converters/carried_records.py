@@ -36,15 +36,11 @@ from trialbridge.conversion import POINTERS
 from trialbridge.converters.declared import DeclaredDataset, read_library
 from trialbridge.converters.design_restored import restored_design
 from trialbridge.converters.fhir_bytes import Source, content
-from trialbridge.converters.fhir_parts import (
-    CARRIED,
-    code_of,
-    declaration_of,
-    study_of_datasets,
-)
+from trialbridge.converters.fhir_parts import CARRIED, declaration_of, study_of_datasets
 from trialbridge.converters.identity import Identities
 from trialbridge.converters.leaves import Rowset, StagedLeaves
 from trialbridge.converters.provenance import JOIN
+from trialbridge.converters.record_ids import code_of
 from trialbridge.converters.restored_datasets import restored_dataset
 from trialbridge.converters.stage import Staged, column
 from trialbridge.findings import Finding, Severity

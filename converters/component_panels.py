@@ -7,7 +7,8 @@ them finds the panel. On the way back each component that names its dataset is a
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,10 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from trialbridge.carriage import RECORD
 from trialbridge.columns import distinct
-from trialbridge.converters.assemble import Written
-from trialbridge.converters.build import Struct
+from trialbridge.converters.sheets import Sheet, Spread, piece, spread_of
 from trialbridge.converters.texts import Texts
 from trialbridge.elements import Version, elements
 from trialbridge.mapping import Domain, Panel
@@ -61,8 +60,8 @@ def _measurements(
     """Return the number of the measurement that each of some records may be of."""
     own = {f"{domain.code}{suffix}" for suffix in panel.own} | _of_component(domain)
     shared = [name for name in columns.names if name not in own]
-    some = Texts(columns.dataset, tuple(shared), {}).take(rows)
-    numbers, _ = distinct([subjects.take(pa.array(rows)), *some.values()])
+    chosen = pa.array(rows)
+    numbers, _ = distinct([subjects.take(chosen), *(columns[name].take(chosen) for name in shared)])
     found: np.ndarray = numbers.to_numpy()
     return found
 
@@ -88,8 +87,8 @@ def _first_of_panel(measurements: np.ndarray, numbers: np.ndarray, panel: Panel)
 
 
 def joined_panels(
-    domain: Domain, made: Written, table: Mapping[str, pa.Array], ids: pa.Array, version: Version
-) -> tuple[Written, np.ndarray]:
+    domain: Domain, made: Sheet, table: Mapping[str, pa.Array], ids: pa.Array, version: Version
+) -> tuple[Sheet, np.ndarray]:
     """Return the Observations with those of one id as one, and the record that each is of.
 
     Args:
@@ -104,13 +103,17 @@ def joined_panels(
     first, members = _members(ids)
     tests = table[f"{domain.code}TESTCD"].to_pylist()
     known = {test: panel for panel in domain.panels for test in panel.components}
-    rows = {number: made.rows[number] for number in first.tolist()}
-    for number, several in members.items():
-        panel = known[tests[number]]
-        order = sorted(several, key=lambda one: list(panel.components).index(tests[one]))
-        parts = [(panel.components[tests[one]], made.rows[one]) for one in order]
-        rows[number] = _panel(panel, parts, version)
-    return Written(made.kind, list(rows.values())), first
+    whole = made.take(first)
+    for panel in domain.panels:
+        own = {number: several for number, several in members.items() if known[tests[number]] is panel}
+        order = [*panel.components]
+        rows = [sorted(several, key=lambda one: order.index(tests[one])) for several in own.values()]
+        if rows:
+            parts = _components(made.take(np.concatenate(rows)), panel, version)
+            each = pc.binary_join_element_wise(*(parts[one :: len(order)] for one in range(len(order))), ",")
+            texts = pc.binary_join_element_wise("[", each, "]", "")
+            whole = _with_components(whole, panel, np.searchsorted(first, [*own]), texts, version)
+    return whole, first
 
 
 def _members(ids: pa.Array) -> tuple[np.ndarray, dict[int, list[int]]]:
@@ -123,33 +126,57 @@ def _members(ids: pa.Array) -> tuple[np.ndarray, dict[int, list[int]]]:
     return np.sort(first), members
 
 
-def _panel(panel: Panel, parts: Sequence[tuple[str, Struct]], version: Version) -> Struct:
-    """Return one Observation of several: what all of them say, and what each says as a component."""
-    whole: Any = parts[0][1]
-    empty = type(whole)()
+def _components(made: Sheet, panel: Panel, version: Version) -> pa.Array:
+    """Return what Observations say of their own, as components, with the LOINC codes of their tests.
+
+    Args:
+        made: The Observations, the components of each panel in turn.
+        panel: The panel.
+        version: The FHIR release.
+    """
+    names = [name for name in _moved(version) if name in made.columns]
+    code, loinc = made.columns["code"], [*panel.components.values()]
+    tests = np.arange(made.rows) % len(loinc)
+    pairs, rows = np.unique(code.rows * len(loinc) + tests, return_inverse=True)
+    values = [_also(code.values[one // len(loinc)], loinc[one % len(loinc)]) for one in pairs.tolist()]
+    pieces = [piece("code", spread_of(values, rows)), *(piece(name, made.columns[name]) for name in names)]
+    if made.carried is not None:
+        records = pc.binary_join_element_wise(',"extension":[', made.carried, "]", "")
+        pieces.insert(0, pc.fill_null(records, ""))
+    inside = pc.utf8_slice_codeunits(pc.binary_join_element_wise(*pieces, ""), 1, None)
+    return pc.binary_join_element_wise("{", inside, "}", "")
+
+
+def _also(code: Any, loinc: str) -> Any:
+    """Return the code of a test with its LOINC code."""
+    return msgspec.structs.replace(code, coding=(*code.coding, {"system": LOINC, "code": loinc}))
+
+
+def _with_components(
+    made: Sheet, panel: Panel, places: np.ndarray, texts: pa.Array, version: Version
+) -> Sheet:
+    """Return Observations of which some say what others of their panel say, too, as components.
+
+    Args:
+        made: The Observations.
+        panel: The panel.
+        places: Which of them are panels.
+        texts: Their components.
+        version: The FHIR release.
+    """
+    of_panel = np.zeros(made.rows, bool)
+    of_panel[places] = True
     code = {"coding": [{"system": LOINC, "code": panel.code}], "text": panel.text}
-    nothing = {name: getattr(empty, name) for name in _moved(version)}
-    kept = tuple(one for one in whole.extension if not _is_record(one))
-    component = tuple(_component(loinc, row, version) for loinc, row in parts)
-    made: Struct = msgspec.structs.replace(whole, **nothing, code=code, extension=kept, component=component)
-    return made
-
-
-def _component(loinc: str, row: Any, version: Version) -> dict[str, Any]:
-    """Return what an Observation says of its own, as a component, with the LOINC code of its test."""
-    empty = type(row)()
-    coding = (*row.code.coding, {"system": LOINC, "code": loinc})
-    ours = [one for one in row.extension if _is_record(one)]
-    values = {name: getattr(row, name) for name in _moved(version)}
-    return {
-        **({"extension": ours} if ours else {}),
-        "code": msgspec.structs.replace(row.code, coding=coding),
-        **{name: value for name, value in values.items() if value != getattr(empty, name)},
-    }
-
-
-def _is_record(extension: Any) -> bool:
-    return isinstance(extension, dict) and extension["url"] == RECORD
+    columns = {**made.columns, "code": made.columns["code"].without(of_panel).filled(code, of_panel)}
+    for name in _moved(version):
+        if name in columns:
+            columns[name] = columns[name].without(of_panel)
+    numbers = np.full(made.rows, -1)
+    numbers[places] = np.arange(len(places))
+    known = made.columns.get("component")
+    columns["component"] = Spread(texts, numbers, ()) if known is None else known.beside(texts, numbers)
+    carried = None if made.carried is None else pc.if_else(pa.array(of_panel), None, made.carried)
+    return replace(made, columns=columns, carried=carried)
 
 
 @cache

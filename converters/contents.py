@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from trialbridge.converters.fhir_parts import code_of
+from trialbridge.converters.latest_date import latest_date
 from trialbridge.converters.read_xpt import inspect_xpt, iter_xpt
-from trialbridge.converters.write_run import latest_date
+from trialbridge.converters.record_ids import code_of
 
 Combinations = Counter[tuple[str, ...]]
 QUALIFIERS = ("USUBJID", "IDVAR", "IDVARVAL", "QNAM")

@@ -40,15 +40,15 @@ class DesignResources:
     carried: dict[str, Counter[str]] = field(default_factory=dict)
 
 
-def design_resources(parts: Sequence[Part], study: str, version: Version) -> DesignResources:
+def design_resources(parts: Sequence[Part], study: str, version: Version, *, arms: bool) -> DesignResources:
     """Return the design datasets among `parts` as resources, as far as they come back the same.
 
     Args:
-        parts: All datasets of the study.
+        parts: Datasets of the study whose records are of nobody.
         study: STUDYID.
         version: The FHIR release.
+        arms: Whether the arms are listed too, for no subjects tell them.
     """
-    arms = all(part.name != "DM" for part in parts)
     records = {part.name: _records(part) for part in parts if part.name in DATASETS and _plain(part)}
     while records:
         *others, whole = design_to_fhir(records, study, version, arms=arms)

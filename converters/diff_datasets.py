@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import TEXT, blank, flat
-from trialbridge.converters.fhir_parts import code_of
+from trialbridge.converters.record_ids import code_of
 from trialbridge.converters.texts import text_of
 from trialbridge.model import Dataset
 from trialbridge.standards import keys

@@ -101,16 +101,16 @@ class Gate:
         for kind, text in resources:
             name, looked = self.look(kind, text)
             if name in known:
-                findings.append(_finding(name, kind, Fault("fhir-id", ".id", "two resources have one id")))
+                findings.append(finding_of(name, kind, Fault("fhir-id", ".id", "two resources have one id")))
             known.add(name)
             if looked.references:
                 references.append((name, looked.references))
-            findings += [_finding(name, kind, fault) for fault in looked.faults]
+            findings += [finding_of(name, kind, fault) for fault in looked.faults]
         for name, some in references:
             for place, target in some:
                 if target not in known:
                     fault = Fault("fhir-reference", place, "leads to no resource", target)
-                    findings.append(_finding(name, name.partition("/")[0], fault))
+                    findings.append(finding_of(name, name.partition("/")[0], fault))
         return findings
 
     def look(self, kind: str, text: bytes) -> tuple[str, Looked]:
@@ -119,6 +119,17 @@ class Gate:
         fields.pop("resourceType", None)
         name = f"{kind}/{bytes(fields.get('id', b''))[1:-1].decode()}"
         return name, self._fields(self._kind(kind), fields)
+
+    def element(self, kind: str, name: str, text: bytes) -> Looked:
+        """Return what was found in the text of one element of a resource."""
+        known = self._kind(kind)
+        place = None if known is None else known.places.get(name)
+        return FINE if place is None else place.seen.get(text) or self._unseen(place, text, name)
+
+    def presence(self, kind: str, names: tuple[str, ...]) -> tuple[Fault, ...]:
+        """Return what is wrong with a set of elements of a resource."""
+        known = self._kind(kind)
+        return () if known is None else known.present(names)
 
     def _kind(self, name: str) -> _Kind | None:
         if name not in self.kinds:
@@ -133,10 +144,7 @@ class Gate:
     def _fields(self, kind: _Kind | None, fields: Mapping[str, msgspec.Raw]) -> Looked:
         if kind is None:
             return FINE
-        names = tuple(fields)
-        faults = kind.presence.get(names)
-        if faults is None:
-            faults = kind.presence[names] = tuple(_presence(kind, names))
+        faults = kind.present(tuple(fields))
         references = _reference(fields) if kind.name == "Reference" else ()
         places = kind.places
         for name, raw in fields.items():
@@ -170,7 +178,7 @@ class Gate:
             )
         else:
             found = self._single(element, text, f".{name}")
-        if element.type != "id" and not (element.type == "Extension" and RECORD.encode() in text):
+        if element.type != "id" and RECORD.encode() not in text:  # what carries a record is there once
             place.remember(place.seen, text, found)
         return found
 
@@ -214,6 +222,13 @@ class _Kind:
     name: str
     places: Mapping[str, _Place]
     presence: dict[tuple[str, ...], tuple[Fault, ...]] = field(default_factory=dict)
+
+    def present(self, names: tuple[str, ...]) -> tuple[Fault, ...]:
+        """Return what is wrong with a set of elements."""
+        faults = self.presence.get(names)
+        if faults is None:
+            faults = self.presence[names] = tuple(_presence(self, names))
+        return faults
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True):
@@ -276,7 +291,8 @@ def _merged(some: Iterable[Looked]) -> Looked:
     )
 
 
-def _finding(resource: str, kind: str, fault: Fault) -> Finding:
+def finding_of(resource: str, kind: str, fault: Fault) -> Finding:
+    """Return a fault of a resource as a finding."""
     return Finding(
         Severity.ERROR,
         fault.rule,

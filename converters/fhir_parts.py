@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from hashlib import blake2b
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +12,16 @@ import pyarrow.compute as pc
 
 from trialbridge.carriage import CLASS, DATASET, ROW
 from trialbridge.classes import observation_class, of_class
-from trialbridge.columns import SEPARATOR, TEXT
+from trialbridge.columns import TEXT
 from trialbridge.converters.component_panels import with_panels
-from trialbridge.converters.texts import Texts, filled
+from trialbridge.converters.overview import Overview
+from trialbridge.converters.record_ids import code_of, record_ids
+from trialbridge.converters.texts import Texts
 from trialbridge.mapping import Domain
 from trialbridge.model import Dataset
 from trialbridge.native import native
 from trialbridge.registry import DOMAINS, declarations
-from trialbridge.standards import domain_variables, ig_datasets, keys
+from trialbridge.standards import domain_variables, ig_datasets
 
 ROWS = 25_000
 """Records in a block of subjects, about: what memory is needed does not grow with the study."""
@@ -43,41 +42,49 @@ KINDS: Mapping[str, Mapping[tuple[str, str], str]] = {"EC": {("ECMOOD", "SCHEDUL
 
 
 @dataclass(frozen=True)
-class Part:
-    """One dataset on its way to FHIR.
+class Layout:
+    """What all records of one dataset share on their way to FHIR.
 
     Attributes:
         name: Dataset name, such as ``LBCH``.
         variables: Its variables.
-        columns: Variable, or part of the extension -> text.
+        kept: Those that are written: neither blank throughout, nor said by everybody.
         numeric: The variables that are numbers.
-        subjects: USUBJID of each record; null where it is of nobody.
-        ids: The id of each record's resource, made of its keys: a second run updates, and does not double.
-            Records that share one are components of one Observation.
-        kinds: The resource type of each record, which tells the declaration that it follows.
+        group: The observation class of a sponsor's own dataset; empty where the standard says it.
+        study: STUDYID.
     """
 
     name: str
     variables: tuple[str, ...]
-    columns: Texts
+    kept: tuple[str, ...]
     numeric: frozenset[str]
+    group: str
+    study: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """Records of one dataset on their way to FHIR.
+
+    Attributes:
+        layout: What all records of the dataset share.
+        columns: Variable, or part of the extension -> text.
+        subjects: USUBJID of each record; null where it is of nobody.
+        ids: The id of each record's resource, see `record_ids`; records that share one are components of one
+            Observation.
+        kinds: The resource type of each record, which tells the declaration that it follows.
+    """
+
+    layout: Layout
+    columns: Texts
     subjects: pa.Array
     ids: pa.Array
     kinds: np.ndarray
 
-    def take(self, rows: np.ndarray) -> dict[str, pa.Array]:
-        """Return some of the records."""
-        return self.columns.take(rows)
-
-
-def code_of(dataset: str) -> str:
-    """Return the domain of a dataset: that of a split one is what its name begins with.
-
-    Example:
-        >>> code_of("LBCH"), code_of("SUPPLBCH"), code_of("RELREC")
-        ('LB', 'SUPPLBCH', 'RELREC')
-    """
-    return dataset[:2] if not dataset.startswith("SUPP") and dataset[:2] in DOMAINS else dataset
+    @property
+    def name(self) -> str:
+        """Dataset name."""
+        return self.layout.name
 
 
 def declaration_of(dataset: str, variables: Collection[str], kind: str = "", *, group: str = "") -> Domain:
@@ -124,41 +131,52 @@ def study_of_datasets(datasets: Iterable[Dataset]) -> str:
     return ""
 
 
-def part_of(dataset: Dataset, study: str) -> Part:
-    """Return a dataset made ready.
+def layout_of(described: Dataset, overview: Overview, study: str) -> Layout:
+    """Return what all records of a dataset share.
 
     STUDYID and DOMAIN are left out where they say what everybody knows: the study, and the dataset.
 
     Args:
-        dataset: The dataset.
-        study: What `study_of_datasets` found.
+        described: The dataset, or the same without its records.
+        overview: What is known of its records.
+        study: STUDYID that DM's records share.
     """
-    rows = len(dataset.table)
-    columns = Texts(dataset, tuple(variable.name for variable in dataset.variables), {})
-    numeric = frozenset(variable.name for variable in dataset.variables if variable.type == "Num")
-    implied = {
-        name for name, value in implied_values(dataset.name, study).items() if _all(columns.get(name), value)
-    }
-    told = implied - {"STUDYID"} if dataset.name == "DM" else implied
-    kept = tuple(name for name in columns if name not in told and filled(dataset, name))
+    name, variables = described.name, tuple(variable.name for variable in described.variables)
+    implied = implied_values(name, study).items()
+    told = {one for one, value in implied if overview.said(one) == value and (name, one) != ("DM", "STUDYID")}
+    group = observation_class(name, variables)
+    return Layout(
+        name,
+        variables,
+        tuple(one for one in variables if one not in told and overview.filled[one]),
+        frozenset(variable.name for variable in described.variables if variable.type == "Num") | {ROW},
+        "" if code_of(name) in ig_datasets() else group,
+        study,
+    )
+
+
+def part_of(layout: Layout, dataset: Dataset, numbers: np.ndarray) -> Part:
+    """Return records made ready.
+
+    Args:
+        layout: What all records of the dataset share.
+        dataset: The dataset with some of its records, all of a subject among them.
+        numbers: The number of each record in the dataset, from 0.
+    """
+    rows = len(numbers)
+    columns = Texts(dataset, layout.variables, {})
+    extra = {DATASET: pa.repeat(layout.name, rows), ROW: pa.array(numbers + 1).cast(TEXT)}
+    if layout.group:
+        extra[CLASS] = pa.repeat(layout.group, rows)
+    texts = Texts(dataset, layout.kept, extra)
     subjects = columns.get("USUBJID", pa.nulls(rows, TEXT))
-    extra = {
-        DATASET: pa.array([dataset.name]).take(pa.array(np.zeros(rows, np.int8))),
-        ROW: pa.array(np.arange(1, rows + 1)).cast(TEXT),
-    }
-    group = observation_class(dataset.name, columns)
-    if group and code_of(dataset.name) not in ig_datasets():
-        extra[CLASS] = pa.array([group]).take(pa.array(np.zeros(rows, np.int8)))
-    texts = Texts(dataset, kept, extra)
-    ids = _ids(dataset, columns, study)
+    ids = record_ids(layout.name, columns, rows, layout.study)
     return Part(
-        dataset.name,
-        tuple(columns),
+        layout,
         texts,
-        numeric | {ROW},
         subjects,
-        with_panels(declaration_of(dataset.name, columns), texts, subjects, ids),
-        _kinds(dataset.name, columns, rows),
+        with_panels(declaration_of(layout.name, columns), texts, subjects, ids),
+        _kinds(layout.name, columns, rows),
     )
 
 
@@ -181,33 +199,6 @@ def _says(columns: Mapping[str, pa.Array], variable: str, value: str, rows: int)
     return np.asarray(pc.fill_null(same, False).to_numpy(zero_copy_only=False))  # noqa: FBT003 -- an Arrow scalar
 
 
-def _ids(dataset: Dataset, columns: Mapping[str, pa.Array], study: str) -> pa.Array:
-    """Return an id for each record: of its --SEQ, else of its natural keys; repeated ones are numbered."""
-    names = [name for name in _key_names(dataset.name, columns) if name in columns]
-    cells = [pc.fill_null(columns[name], "") for name in names]
-    start = pa.array([SEPARATOR.join((study, dataset.name))]).take(
-        pa.array(np.zeros(len(dataset.table), np.int8))
-    )
-    texts = pc.binary_join_element_wise(start, *cells, SEPARATOR).to_pylist()
-    seen: dict[str, int] = defaultdict(int)
-    ids = []
-    for text in texts:
-        seen[text] += 1
-        whole = text if seen[text] == 1 else f"{text}{SEPARATOR}{seen[text]}"
-        ids.append(blake2b(whole.encode(), digest_size=16).hexdigest())
-    return pa.array(ids, TEXT)
-
-
-def _key_names(dataset: str, columns: Mapping[str, pa.Array]) -> tuple[str, ...]:
-    sequence = f"{dataset[:2]}SEQ"
-    if sequence in columns:
-        return ("USUBJID", sequence)
-    try:
-        return keys(code_of(dataset))
-    except LookupError:
-        return tuple(columns)
-
-
 def implied_values(dataset: str, study: str) -> dict[str, str]:
     """Return variable -> the value that goes without saying in a dataset of the standard."""
     try:
@@ -218,38 +209,14 @@ def implied_values(dataset: str, study: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if value and name in known}
 
 
-def _all(column: pa.Array | None, value: str) -> bool:
-    return column is not None and not column.null_count and pc.all(pc.equal(column, value)).as_py()
-
-
-def blocks(parts: Sequence[Part], subjects: int | None = None) -> Iterator[dict[str, np.ndarray]]:
-    """Yield, for each block of subjects, dataset -> rows; first those of records of nobody.
+def first_subjects(records: Sequence[int], subjects: int | None) -> list[int]:
+    """Return the first subject of each block.
 
     Args:
-        parts: The datasets.
+        records: How many records each subject has.
         subjects: How many subjects a block has; none for as many as have about `ROWS` records.
     """
-    names = sorted({name for part in parts for name in pc.unique(part.subjects).to_pylist() if name})
-    known = pa.array(names, TEXT)
-    numbers = [
-        pc.fill_null(pc.index_in(part.subjects, known), -1).to_numpy(zero_copy_only=False) for part in parts
-    ]
-    orders = [np.argsort(number, kind="stable") for number in numbers]
-    bounds = [-1, *_bounds(numbers, len(names), subjects), len(names)]
-    for first, last in pairwise(bounds):
-        found = {}
-        for part, number, order in zip(parts, numbers, orders, strict=True):
-            start, stop = np.searchsorted(number, [first, last], sorter=order)
-            if stop > start:
-                found[part.name] = np.sort(order[start:stop])
-        if found:
-            yield found
-
-
-def _bounds(numbers: Sequence[np.ndarray], count: int, subjects: int | None) -> Iterable[int]:
-    """Return the first subject of each block."""
     if subjects is not None:
-        return range(0, count, subjects)
-    records = sum(np.bincount(number[number >= 0], minlength=count) for number in numbers)
+        return [*range(0, len(records), subjects)]
     before = np.cumsum(records) - records
-    return np.unique(before // ROWS, return_index=True)[1].tolist() if count else []
+    return [int(first) for first in np.unique(before // ROWS, return_index=True)[1]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,21 +10,20 @@ from pathlib import Path
 import msgspec
 
 from trialbridge.converters.assemble import digest
-from trialbridge.converters.block_to_fhir import Line
-from trialbridge.converters.manifest import sha256_of
+from trialbridge.converters.resource_lines import Line
 from trialbridge.model import Dataset
 
 DIGEST = "urn:trialbridge:sha-256"
 """System of the digests of files."""
 
 
-def provenances(datasets: Sequence[Dataset], created: datetime, inputs: Sequence[Path]) -> Iterator[Line]:
+def provenances(datasets: Sequence[Dataset], created: datetime, inputs: Mapping[Path, str]) -> Iterator[Line]:
     """Yield the Provenance of each dataset: of its Library, whose records name the dataset.
 
     Args:
         datasets: The datasets.
         created: The moment of the run.
-        inputs: The files that they were read from; that of a dataset has its name.
+        inputs: The files that they were read from, with their SHA-256; that of a dataset has its name.
     """
     files = {path.stem.upper(): path for path in inputs}
     maker = f"trialbridge {version('trialbridge')}"
@@ -32,9 +31,7 @@ def provenances(datasets: Sequence[Dataset], created: datetime, inputs: Sequence
         name = digest("Provenance", dataset.name)
         file = files.get(dataset.name)
         what = (
-            {"identifier": {"system": DIGEST, "value": sha256_of(file)}, "display": file.name}
-            if file
-            else None
+            {"identifier": {"system": DIGEST, "value": inputs[file]}, "display": file.name} if file else None
         )
         resource = {
             "resourceType": "Provenance",

@@ -94,7 +94,7 @@ class Table:
                 if name in spread:
                     arrays[name] = spread[name]
                 elif self.columns.holds(name):
-                    arrays[name] = _column(self.columns, name, wired)
+                    arrays[name] = as_column(self.columns, name, wired)
             self.batches.append(pa.RecordBatch.from_pydict(arrays))
             self.pointers, self.columns, self.folded = defaultdict(list), Columns(), {}
             self.sampled.clear()
@@ -104,7 +104,7 @@ class Table:
         for cells in self.folded.values():
             for found, rows in cells.columns():
                 for name in filter(found.holds, (*cells.fold.plan.singles, *cells.fold.plan.repeated)):
-                    values = _column(found, name, self.wires[name])
+                    values = as_column(found, name, self.wires[name])
                     yield name, pa.DictionaryArray.from_arrays(rows, values)
 
 
@@ -130,7 +130,7 @@ def _rows(part: Pointers) -> int:
     return part.rows if isinstance(part, Same) else len(part)
 
 
-def _column(columns: Columns, name: str, wired: str) -> pa.Array:
+def as_column(columns: Columns, name: str, wired: str) -> pa.Array:
     """Return a column; where it ends early, nothing was found for the rest."""
     rows, kind = columns.rows, wired.removesuffix("[]")
     repeated = kind != wired

@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from trialbridge.converters.contents import Contents
 from trialbridge.converters.feeds import HOW, Feed
-from trialbridge.converters.fhir_parts import code_of
 from trialbridge.converters.manifest import Manifest
+from trialbridge.converters.record_ids import code_of
 from trialbridge.converters.validation_summary import ValidationSummary
 from trialbridge.dispositions import NO_DISPOSITIONS, Cause, Dispositions
 from trialbridge.findings import Severity

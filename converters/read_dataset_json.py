@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -67,24 +68,39 @@ def read_dataset_json(source: Path) -> Dataset:
         >>> read_dataset_json(path).table["AGE"].to_pylist()
         [63.0, None]
     """
+    described, batches = stream_dataset_json(source)
+    return replace(described, table=pa.Table.from_batches(batches, described.table.schema))
+
+
+def stream_dataset_json(source: Path) -> tuple[Dataset, Iterator[pa.RecordBatch]]:
+    """Return the dataset of a Dataset-JSON 1.1 file without its records, and these in batches.
+
+    Raises:
+        ReadError: As `read_dataset_json`; that a record is wrong turns out when the batches are taken.
+    """
     header, parts = _READERS[source.suffix in BY_LINES](source)
     _check_header(source, header)
     schema = pa.schema([(column.name, _ARROW[_KINDS[column.dataType]]) for column in header.columns])
-    batches: list[pa.RecordBatch] = []
-    first = 1
-    for rows in parts:
-        batches.append(_batch(source, header, schema, rows, first))
-        first += len(rows)
-    if first - 1 != header.records:
-        raise ReadError(str(source), f"says {header.records} records and holds {first - 1}")
     keys = sorted((column.keySequence, column.name) for column in header.columns if column.keySequence)
-    return Dataset(
+    described = Dataset(
         header.name,
         header.label,
         tuple(_variable(column) for column in header.columns),
-        pa.Table.from_batches(batches, schema),
+        schema.empty_table(),
         keys=tuple(name for _, name in keys),
     )
+    return described, _batches(source, header, schema, parts)
+
+
+def _batches(
+    source: Path, header: JsonHeader, schema: pa.Schema, parts: Iterator[Rows]
+) -> Iterator[pa.RecordBatch]:
+    first = 1
+    for rows in parts:
+        yield _batch(source, header, schema, rows, first)
+        first += len(rows)
+    if first - 1 != header.records:
+        raise ReadError(str(source), f"says {header.records} records and holds {first - 1}")
 
 
 def inspect_dataset_json(source: Path) -> DatasetJsonMetadata:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import pyarrow as pa
 
-from trialbridge.converters.read_dataset_json import read_dataset_json
-from trialbridge.converters.read_xpt import read_xpt_library
+from trialbridge.converters.read_dataset_json import read_dataset_json, stream_dataset_json
+from trialbridge.converters.read_xpt import read_xpt_library, stream_xpt_library
+from trialbridge.converters.stored_datasets import Batch, Shelved, shelve
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 from trialbridge.model import Dataset, Variable
 from trialbridge.standards import ig_datasets, ig_variables
+
+_BATCH_ROWS = 16_384
 
 Described = Mapping[str, Dataset]
 """Dataset name -> what a define.xml says of it; its table is not looked at."""
@@ -139,23 +144,84 @@ def read_sdtm(
     Raises:
         ReadError: A source does not exist, or nothing in `sources` is a dataset.
     """
-    given = list(sources)
-    found: dict[str, tuple[Path, Dataset]] = {}
+
+    def read(path: Path) -> Iterator[Dataset]:
+        yield from READERS[path.suffix.lower()](path, described or {})
+
+    return _distinct(list(sources), read, lambda dataset: dataset)
+
+
+def shelve_sdtm(
+    sources: Iterable[Path], described: Described, folder: Path
+) -> tuple[list[Shelved], list[Finding]]:
+    """Return the same datasets, put into files, so that memory holds a batch of each at a time.
+
+    Args:
+        sources: Files, and folders that hold them.
+        described: What a define.xml says of the datasets.
+        folder: A folder for the files.
+
+    Raises:
+        ReadError: A source does not exist, or nothing in `sources` is a dataset.
+    """
+    numbers = count()
+
+    def read(path: Path) -> Iterator[Shelved]:
+        for dataset, batches in _streamed(path, described):
+            yield shelve(dataset, batches, folder / f"{next(numbers)}.arrow")
+
+    return _distinct(list(sources), read, Shelved.whole)
+
+
+def _streamed(path: Path, described: Described) -> Iterator[tuple[Dataset, Iterable[Batch]]]:
+    """Yield the datasets of a file without their records, each with these in batches."""
+    kind = path.suffix.lower()
+    if kind == ".xpt":
+        yield from stream_xpt_library(path)
+    elif kind in {".json", ".ndjson"}:
+        dataset, batches = stream_dataset_json(path)
+        yield dataset, ((batch, {}) for batch in batches)
+    else:
+        for dataset in READERS[kind](path, described):
+            yield replace(dataset, table=dataset.table.slice(0, 0)), _cut(dataset.table)
+
+
+def _cut(table: pa.Table) -> Iterator[Batch]:
+    return ((batch, {}) for batch in table.to_batches(max_chunksize=_BATCH_ROWS))
+
+
+class _Named(Protocol):
+    """A dataset in any form."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
+Form = TypeVar("Form", bound=_Named)
+
+
+def _distinct(
+    sources: Sequence[Path], read: Callable[[Path], Iterator[Form]], whole: Callable[[Form], Dataset]
+) -> tuple[list[Form], list[Finding]]:
+    """Return the datasets that are read of `sources`, one of each name, and what is wrong."""
+    found: dict[str, tuple[Path, Form]] = {}
     findings = []
-    for path in sorted(dataset_files(given), key=_preference):
+    for path in sorted(dataset_files(sources), key=_preference):
         try:
-            read = READERS[path.suffix.lower()](path, described or {})
+            some = list(read(path))
         except (ReadError, UnicodeDecodeError, OSError) as error:
             findings.append(Finding(Severity.ERROR, "dataset-unreadable", str(error), source=path.name))
             continue
-        for dataset in read:
-            first, known = found.setdefault(dataset.name, (path, dataset))
-            if known is not dataset:
-                findings.append(_double(known, dataset, first, path))
+        for one in some:
+            first, known = found.setdefault(one.name, (path, one))
+            if known is not one:
+                same = whole(known).table.equals(whole(one).table)
+                findings.append(_double(one.name, first, path, same=same))
     if not found:
         reasons = "; ".join(one.message for one in findings) or f"no {', '.join(READERS)} file is there"
-        raise ReadError(", ".join(map(str, given)), reasons)
-    return [dataset for _, (_, dataset) in sorted(found.items())], findings
+        raise ReadError(", ".join(map(str, sources)), reasons)
+    return [one for _, (_, one) in sorted(found.items())], findings
 
 
 def _preference(path: Path) -> tuple[int, str, str]:
@@ -163,9 +229,8 @@ def _preference(path: Path) -> tuple[int, str, str]:
     return [*READERS].index(path.suffix.lower()), path.name.lower(), str(path)
 
 
-def _double(known: Dataset, other: Dataset, first: Path, path: Path) -> Finding:
-    same = known.table.equals(other.table)
+def _double(name: str, first: Path, path: Path, *, same: bool) -> Finding:
     severity = Severity.NOTICE if same else Severity.ERROR
     how = "the same" if same else "not the same"
-    message = f"{path.name} holds a dataset {known.name}, too, {how} as {first.name}, which is taken"
-    return Finding(severity, "dataset-twice", message, known.name, source=path.name)
+    message = f"{path.name} holds a dataset {name}, too, {how} as {first.name}, which is taken"
+    return Finding(severity, "dataset-twice", message, name, source=path.name)

@@ -8,7 +8,7 @@ padding: it may invent blank rows, and may lose the last row, as it does in a fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +23,9 @@ from trialbridge.errors import ReadError
 from trialbridge.model import Dataset, Variable
 
 _BATCH_ROWS = 16_384
+
+Batch = tuple[pa.RecordBatch, dict[str, pa.Array]]
+"""Some records, and variable -> the letters of its special missing values, of those that have any."""
 
 
 def read_xpt(source: Path | BinaryIO, *, encoding: str | None = None) -> Dataset:
@@ -59,6 +62,20 @@ def read_xpt_library(source: Path | BinaryIO, *, encoding: str | None = None) ->
     """
     with opened(source) as file:
         return [_read_member(file, member) for member in list(members(file, encoding))]
+
+
+def stream_xpt_library(source: Path) -> Iterator[tuple[Dataset, Iterator[Batch]]]:
+    """Yield all datasets of a transport file without their records, each with these in batches.
+
+    The batches of one dataset are to be taken before the next dataset is asked for.
+
+    Raises:
+        ReadError: It is not XPT version 5, or is cut short.
+    """
+    with opened(source) as file:
+        for member in list(members(file, None)):
+            empty = _schema(member.header).empty_table()
+            yield _dataset(member.header, empty), _batches(file, member, _BATCH_ROWS)
 
 
 def read_xpt_members(source: Path | BinaryIO) -> list[tuple[XptHeader, Dataset]]:
@@ -106,13 +123,13 @@ def _read_member(file: BinaryIO, member: XptMember) -> Dataset:
         batches.append(batch)
         for name in special.keys() - codes.keys():
             special[name].append(pa.nulls(len(batch), pa.string()))
-    return Dataset(
-        header.name,
-        header.label,
-        tuple(Variable(one.name, one.label, one.type, one.length, one.format) for one in header.variables),
-        pa.Table.from_batches(batches, _schema(header)),
-        {name: pa.concat_arrays(parts) for name, parts in special.items()},
-    )
+    missing = {name: pa.concat_arrays(parts) for name, parts in special.items()}
+    return _dataset(header, pa.Table.from_batches(batches, _schema(header)), missing)
+
+
+def _dataset(header: XptHeader, table: pa.Table, missing: Mapping[str, pa.Array] | None = None) -> Dataset:
+    variables = (Variable(one.name, one.label, one.type, one.length, one.format) for one in header.variables)
+    return Dataset(header.name, header.label, tuple(variables), table, missing or {})
 
 
 def _schema(header: XptHeader) -> pa.Schema:
@@ -120,9 +137,7 @@ def _schema(header: XptHeader) -> pa.Schema:
     return pa.schema([(variable.name, types[variable.type]) for variable in header.variables])
 
 
-def _batches(
-    file: BinaryIO, member: XptMember, batch_rows: int
-) -> Iterator[tuple[pa.RecordBatch, dict[str, pa.Array]]]:
+def _batches(file: BinaryIO, member: XptMember, batch_rows: int) -> Iterator[Batch]:
     """Yield the rows in batches, each with the special missing values of the variables that have any."""
     header = member.header
     schema = _schema(header)

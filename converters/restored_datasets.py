@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 
 from trialbridge.columns import TEXT, blank
 from trialbridge.converters.declared import DeclaredDataset
-from trialbridge.converters.fhir_parts import code_of, implied_values
+from trialbridge.converters.fhir_parts import implied_values
+from trialbridge.converters.record_ids import code_of
 from trialbridge.converters.stage import column
 from trialbridge.model import Dataset, Variable
 from trialbridge.standards import domain_variables, ig_datasets, keys

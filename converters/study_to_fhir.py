@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from trialbridge.columns import SEPARATOR, TEXT, flat
-from trialbridge.converters.fhir_parts import Part, code_of, declaration_of
+from trialbridge.converters.fhir_parts import Part, declaration_of
+from trialbridge.converters.overview import Overview
+from trialbridge.converters.record_ids import code_of
 from trialbridge.elements import Version
 from trialbridge.end_reasons import state_of
 from trialbridge.lexical import is_legal
@@ -20,17 +22,17 @@ Constants = tuple[tuple[str, str], ...]
 Questions = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
-def arms_of(datasets: Sequence[Dataset], version: Version) -> Constants:
+def arms_of(design: Sequence[Dataset], version: Version) -> Constants:
     """Return path -> value of the arms that the trial design names, for the study that every subject is in.
 
     A code that stands for several names, or a name for several codes, is left out: it could not be told back.
 
     Args:
-        datasets: The datasets, TA among them.
+        design: Datasets of the trial design, TA among them.
         version: The FHIR release: R5 knows an arm by a ``linkId``.
     """
     found: dict[str, str] = {}
-    for number, (code, name) in enumerate(arm_names(datasets).items(), 1):
+    for number, (code, name) in enumerate(arm_names(design).items(), 1):
         arm = f"overall->arm[id=arm-{number}]"
         found[f"{arm}.name"] = name
         found[f"{arm}.type.coding[system={own('armcd')}].code"] = code
@@ -56,32 +58,29 @@ RANKS = ("screening", "eligible", "on-study", "off-study", "ineligible", "withdr
 """States of a subject: each counts before those that stand before it, for dispositions may share a day."""
 
 
-def states_of(datasets: Sequence[Dataset]) -> dict[str, str]:
+def states_of(parts: Sequence[Part]) -> dict[str, str]:
     """Return USUBJID -> what became of the subject, by the dispositions; of nobody of whom none says it.
 
     Args:
-        datasets: The datasets, DS among them.
+        parts: All records of some subjects, DS among them.
     """
     found: dict[str, str] = {}
-    for dataset in (one for one in datasets if one.name == "DS"):
-        names = dataset.table.column_names
-        nothing = [""] * len(dataset.table)
-        columns = [
-            dataset.table[name].to_pylist() if name in names else nothing
-            for name in ("USUBJID", "DSDECOD", "DSCAT", "DSSCAT")
-        ]
-        for subject, *said in zip(*columns, strict=True):
+    for part in (one for one in parts if one.name == "DS"):
+        nothing = pa.nulls(len(part.subjects), TEXT)
+        names = ("DSDECOD", "DSCAT", "DSSCAT")
+        columns = [part.columns.get(name, nothing).to_pylist() for name in names]
+        for subject, *said in zip(part.subjects.to_pylist(), *columns, strict=True):
             states = {found.get(subject, ""), state_of(*(text or "" for text in said))} - {""}
             if subject and states:
                 found[subject] = max(states, key=RANKS.index)
     return found
 
 
-def questions_of(datasets: Sequence[Dataset]) -> Questions:
+def questions_of(overviews: Iterable[Overview]) -> Questions:
     """Return --CAT of each questionnaire -> its items, in the order of their codes."""
     found: dict[str, dict[str, str]] = {}
-    for dataset in datasets:
-        for cat, code, text in _questions(dataset):
+    for one in overviews:
+        for cat, code, text in one.questions:
             if cat and code and text and is_legal("string", text):
                 found.setdefault(cat, {}).setdefault(code, text)
     return {
@@ -90,19 +89,14 @@ def questions_of(datasets: Sequence[Dataset]) -> Questions:
     }
 
 
-def _questions(dataset: Dataset) -> Iterator[tuple[str | None, str | None, str | None]]:
-    code = code_of(dataset.name)
-    names = [f"{code}{name}" for name in ("CAT", "TESTCD", "TEST")]
-    if code == "QS" and set(names) <= set(dataset.table.column_names):
-        known = dataset.table.select(names).group_by(names).aggregate([])
-        yield from zip(*(known[name].to_pylist() for name in names), strict=True)
-
-
 def parents_of(parts: Sequence[Part]) -> dict[str, pa.Array]:
     """Return dataset -> reference to the resource that each of its records says something of.
 
     Records of SUPP--, CO and RELREC name another by its domain, a variable and its value; only a sequence
     number, or the subject alone, is sure to name one. An answer stands in a response, and cannot be named.
+
+    Args:
+        parts: All records of some subjects.
     """
     asking = [part for part in parts if "RDOMAIN" in part.columns]
     wanted = {name for part in asking for name in pc.unique(part.columns["RDOMAIN"]).to_pylist()}
@@ -115,12 +109,12 @@ def parents_of(parts: Sequence[Part]) -> dict[str, pa.Array]:
     if not keys:
         return {}
     known, targets = pa.concat_arrays(keys), pa.concat_arrays(references)
-    return {part.name: targets.take(pc.index_in(_asked(part), known)) for part in asking}
+    return {part.name: targets.take(pc.index_in(_asked(part), known, skip_nulls=True)) for part in asking}
 
 
 def _named(part: Part) -> Iterator[tuple[pa.Array, pa.Array]]:
     """Yield the keys by which the records of a dataset are named, and the references to them."""
-    domain = declaration_of(part.name, part.variables)
+    domain = declaration_of(part.name, part.layout.variables)
     if domain.rows == "item":
         return
     code = code_of(part.name)

@@ -44,24 +44,6 @@ class Texts(Mapping[str, pa.Array]):
         """Return how many columns there are."""
         return len(self.names) + len(self.beside)
 
-    def take(self, rows: np.ndarray) -> dict[str, pa.Array]:
-        """Return some rows of every column."""
-        chosen = pa.array(rows)
-        return {
-            **{name: text_of(self.dataset, name, rows) for name in self.names},
-            **{name: column.take(chosen) for name, column in self.beside.items()},
-        }
-
-    def filled(self) -> dict[str, int]:
-        """Return variable -> how many of its cells hold a value."""
-        return {name: filled(self.dataset, name) for name in self.names}
-
-
-def filled(dataset: Dataset, name: str) -> int:
-    """Return how many cells of a variable hold a value; a missing value with a letter is one."""
-    column = text_of(dataset, name) if name in dataset.missing else dataset.table[name]
-    return len(column) - int(column.null_count)
-
 
 def text_of(dataset: Dataset, name: str, rows: np.ndarray | None = None) -> pa.Array:
     """Return a column as text: a number in its shortest form, ``.A`` for missing A.

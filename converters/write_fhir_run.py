@@ -22,7 +22,7 @@ from trialbridge.converters.manifest import (
 )
 from trialbridge.converters.report import CLEAN, FINDINGS, to_json
 from trialbridge.converters.write_fhir import FhirFile, FhirFolder, Form
-from trialbridge.converters.write_run import beside, move, refuse_foreign
+from trialbridge.converters.write_run import move
 from trialbridge.findings import Finding, Severity
 
 FHIR = "fhir"
@@ -89,33 +89,43 @@ class FhirRun:
     findings: Sequence[Finding] = ()
 
 
-def write_fhir_run(conversion: DatasetsToFhir, run: FhirRun, *, force: bool = False) -> FhirSummary:
+def write_fhir_run(conversion: DatasetsToFhir, run: FhirRun, folder: Path) -> FhirSummary:
     """Write a run folder, and return the summary of the run.
 
-    Raises:
-        ConfigurationError: The folder holds what this package did not write.
+    Args:
+        conversion: The datasets on their way.
+        run: How it is to be written.
+        folder: A folder beside the target, see `write_run.beside`.
     """
-    if not force:
-        refuse_foreign(run.out)
-    with beside(run.out) as folder:
-        (folder / FHIR).mkdir()
-        with FhirFolder(folder / FHIR, run.form) as target:
-            for lines in conversion:
-                target.write(lines)
-            target.write(conversion.checked(list(provenances(conversion.datasets, run.created, run.inputs))))
-        findings = [*run.findings, *conversion.findings, *_lost(conversion.accounts)]
-        summary = _summary(conversion, target.counts, findings)
-        (folder / "run" / "findings.json").write_bytes(to_json(findings))
-        (folder / "run" / "summary.json").write_bytes(to_json(summary))
-        if run.form == "ndjson":
-            (folder / FHIR / "manifest.json").write_bytes(to_json(_bulk(run.created, target.files())))
-        (folder / MANIFEST).write_bytes(to_json(_manifest(conversion, run, folder)))
-        move(folder, run.out)
+    (folder / FHIR).mkdir()
+    with FhirFolder(folder / FHIR, run.form) as target:
+        for block in conversion:
+            target.write(block)
+        described = [one.described for one in conversion.stored]
+        inputs = {path: sha256_of(path) for path in sorted(run.inputs)}
+        target.write(conversion.checked(list(provenances(described, run.created, inputs))))
+    findings = [*run.findings, *conversion.findings, *_lost(conversion.accounts)]
+    summary = _summary(conversion, target.counts, findings)
+    (folder / "run" / "findings.json").write_bytes(to_json(findings))
+    (folder / "run" / "summary.json").write_bytes(to_json(summary))
+    if run.form == "ndjson":
+        (folder / FHIR / "manifest.json").write_bytes(to_json(_bulk(run.created, target.written)))
+    outputs = _digests(folder, target.written)
+    (folder / MANIFEST).write_bytes(to_json(_manifest(conversion, run, inputs, outputs)))
+    move(folder, run.out)
     return summary
 
 
-def _manifest(conversion: DatasetsToFhir, run: FhirRun, folder: Path) -> Manifest:
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+def _digests(folder: Path, written: Sequence[FhirFile]) -> dict[str, str]:
+    """Return file -> digest of all that was written; that of a large one is known, and of others is made."""
+    known = {f"{FHIR}/{file.name}": file.sha256 for file in written}
+    names = [f"{FHIR}/manifest.json", "run/findings.json", "run/summary.json"]
+    return known | {name: sha256_of(folder / name) for name in names if (folder / name).exists()}
+
+
+def _manifest(
+    conversion: DatasetsToFhir, run: FhirRun, inputs: Mapping[Path, str], outputs: Mapping[str, str]
+) -> Manifest:
     return Manifest(
         format=FORMAT,
         format_version=FORMAT_VERSION,
@@ -127,9 +137,9 @@ def _manifest(conversion: DatasetsToFhir, run: FhirRun, folder: Path) -> Manifes
         standards={"FHIR": conversion.version},
         software=software_versions(),
         ledger={},
-        records={dataset.name: dataset.table.num_rows for dataset in conversion.datasets},
-        inputs=tuple(File(path.name, sha256_of(path)) for path in sorted(run.inputs)),
-        outputs=tuple(File(name, sha256_of(folder / name)) for name in names),
+        records={one.described.name: one.overview.rows for one in conversion.stored},
+        inputs=tuple(File(path.name, sha256) for path, sha256 in inputs.items()),
+        outputs=tuple(File(name, sha256) for name, sha256 in sorted(outputs.items())),
     )
 
 

@@ -23,6 +23,7 @@ from trialbridge.columns import remembering
 from trialbridge.conversion import Conversion
 from trialbridge.converters.cells import RULES, cells, provenance_schema
 from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
+from trialbridge.converters.latest_date import latest_date
 from trialbridge.converters.manifest import INPUTS, MANIFEST, Manifest, manifest, read_manifest
 from trialbridge.converters.report import Summary, summarise, to_json, to_text
 from trialbridge.converters.worklist import write_worklist
@@ -40,7 +41,6 @@ Describe = Callable[[Conversion, datetime, Path], Sequence[Finding]]
 
 STATUSES = ("mapped", "excluded", "unmapped")
 _ROWS = 2**16
-_DATE = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$"
 
 
 def write_run(  # noqa: PLR0913 -- the settings of a run, by name
@@ -113,36 +113,26 @@ def moment(datasets: Sequence[Dataset], cut: str = "", named: str = "") -> datet
     Raises:
         ConfigurationError: ``SOURCE_DATE_EPOCH`` or the data cut is no date.
     """
+    names = ((one, variable.name) for one in datasets for variable in one.variables)
+    return moment_of(
+        cut or latest_date(one.table[name] for one, name in names if name.endswith("DTC")), named
+    )
+
+
+def moment_of(day: str, named: str = "") -> datetime:
+    """Return the moment for all headers, where the data end with a day; empty where they name none.
+
+    Raises:
+        ConfigurationError: ``SOURCE_DATE_EPOCH`` or the day is no date.
+    """
     given = os.environ.get("SOURCE_DATE_EPOCH", "")
     try:
         if given:
             return datetime.fromtimestamp(int(given), UTC).replace(tzinfo=None)
-        return datetime.fromisoformat(cut or _latest(datasets)).replace(tzinfo=None)
+        return datetime.fromisoformat(day or "1970-01-01").replace(tzinfo=None)
     except (ValueError, OverflowError, OSError) as error:
         source = "SOURCE_DATE_EPOCH" if given else named
-        raise ConfigurationError(source, f"{given or cut} is no date: {error}") from error
-
-
-def _latest(datasets: Sequence[Dataset]) -> str:
-    names = ((one, variable.name) for one in datasets for variable in one.variables)
-    dates = (dataset.table[name] for dataset, name in names if name.endswith("DTC"))
-    return latest_date(dates) or "1970-01-01"
-
-
-def latest_date(columns: Iterable[pa.ChunkedArray | pa.Array]) -> str:
-    """Return the latest complete date in columns that is not in the future; empty for none.
-
-    Example:
-        >>> latest_date([pa.array(["2014-01-02T10:30", "2014-01", None]), pa.array(["9999-12-31"])])
-        '2014-01-02'
-    """
-    today = datetime.now(UTC).date().isoformat()
-    found = []
-    for column in columns:
-        dates = pc.utf8_slice_codeunits(column, 0, len(today))
-        whole = dates.filter(pc.fill_null(pc.match_substring_regex(dates, _DATE), False))  # noqa: FBT003 -- an Arrow scalar
-        found.append(pc.max(whole.filter(pc.less_equal(whole, today))).as_py())
-    return max(filter(None, found), default="")
+        raise ConfigurationError(source, f"{given or day} is no date: {error}") from error
 
 
 def check_ledger(conversion: Conversion) -> dict[str, int]:

@@ -20,11 +20,12 @@ import pytest
 
 from trialbridge.carriage import RECORD
 from trialbridge.converters import block_to_fhir
-from trialbridge.converters.block_to_fhir import Line
 from trialbridge.converters.datasets_to_fhir import DatasetsToFhir
 from trialbridge.converters.read_sdtm import read_sdtm
+from trialbridge.converters.resource_lines import Line
 from trialbridge.converters.roundtrip import roundtrip
 from trialbridge.converters.write_fhir_run import FhirRun, write_fhir_run
+from trialbridge.converters.write_run import beside
 from trialbridge.elements import Version
 from trialbridge.model import Dataset, Variable
 
@@ -165,6 +166,9 @@ def test_a_disposition_is_no_consent(tmp_path: Path) -> None:
 def test_any_number_of_processes_and_blocks_makes_the_same(original: list[Dataset]) -> None:
     some = [one for one in original if one.name in {"DM", "AE", "EX", "SUPPAE"}]
     kinds: list[dict[str, object]] = [{}, {"processes": 2}, {"block_subjects": 7}]
+    blocks = [{**kind, "block_subjects": 7} for kind in kinds]
+    one, two, _ = ([line for block in DatasetsToFhir(some, **kind) for line in block] for kind in blocks)  # type: ignore[arg-type]
+    assert one == two
     first, *others = (
         sorted(line for block in DatasetsToFhir(some, **kind) for line in block)  # type: ignore[arg-type]
         for kind in kinds
@@ -177,6 +181,7 @@ def test_the_gate_stops_what_is_no_fhir(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(block_to_fhir, "bare_patient", lambda _: spoilt)
     event = _dataset("XQ", STUDYID="S", USUBJID="S-1", XQSEQ=1.0, XQVAL="v")
     run = FhirRun(tmp_path / "run", "ndjson", datetime(2024, 1, 1), [])  # noqa: DTZ001 -- headers have no zone
-    summary = write_fhir_run(DatasetsToFhir([event]), run)
+    with beside(run.out) as folder:
+        summary = write_fhir_run(DatasetsToFhir([event]), run, folder)
     assert summary.exit_code == 1
     assert summary.findings["error"] >= 1

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from trialbridge.converters.datasets_to_fhir import Account, DatasetsToFhir
-from trialbridge.converters.fhir_parts import code_of
 from trialbridge.converters.read_sdtm import read_sdtm
+from trialbridge.converters.record_ids import code_of
 
 Elements = Mapping[str, Mapping[str, str]]
 

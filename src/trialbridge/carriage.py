@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from hashlib import blake2b
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,7 +105,7 @@ def _cells(lists: pa.Array, count: int) -> pa.Array:
     return lists.flatten() if pa.types.is_list(lists.type) and lists.null_count < len(lists) else blank(count)
 
 
-def extension_texts(columns: Mapping[str, pa.Array], numeric: frozenset[str]) -> list[msgspec.Raw | None]:
+def extension_texts(columns: Mapping[str, pa.Array], numeric: frozenset[str]) -> pa.Array:
     """Return the parts of each record as JSON; null where nothing is carried.
 
     Args:
@@ -114,15 +113,13 @@ def extension_texts(columns: Mapping[str, pa.Array], numeric: frozenset[str]) ->
         numeric: The variables that are numbers.
     """
     pieces = [_pieces(name, column, numeric=name in numeric) for name, column in columns.items()]
-    if not pieces:
-        return []
-    whole = pc.utf8_rtrim(pc.binary_join_element_wise(*pieces, ""), ",")
-    return [msgspec.Raw(f"[{text}]".encode()) if text else None for text in whole.to_pylist()]
+    whole = pc.ascii_rtrim(pc.binary_join_element_wise(*pieces, ""), ",")
+    return pc.if_else(pc.equal(whole, ""), None, pc.binary_join_element_wise("[", whole, "]", ""))
 
 
 def _pieces(name: str, column: pa.Array, *, numeric: bool) -> pa.Array:
     start = f'{{"url":"{name}",'
-    text = pc.binary_join_element_wise(f'{start}"valueString":"', _escaped(column), '"},', "")
+    text = pc.binary_join_element_wise(f'{start}"valueString":"', escaped(column), '"},', "")
     if numeric:
         number = legal("decimal", column)
         plain = pc.binary_join_element_wise(f'{start}"valueDecimal":', column, "},", "")
@@ -133,7 +130,13 @@ def _pieces(name: str, column: pa.Array, *, numeric: bool) -> pa.Array:
 _ESCAPES = (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t"))
 
 
-def _escaped(column: pa.Array) -> pa.Array:
+def escaped(column: pa.Array) -> pa.Array:
+    r"""Return texts that FHIR allows as they stand between the quotes of JSON.
+
+    Example:
+        >>> print(escaped(pa.array(['5" high'])).to_pylist()[0])
+        5\" high
+    """
     for character, escape in _ESCAPES:
         if pc.any(pc.match_substring(column, character)).as_py():
             column = pc.replace_substring(column, character, escape)

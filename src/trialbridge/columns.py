@@ -152,7 +152,24 @@ def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...
         [('a', 'x')]
     """
     encoded = [once(flat(column), _encoded) for column in columns]
-    codes, size = np.zeros(len(columns[0]), np.int64), 1
+    first, rows = _combinations(encoded)
+    words = [one.dictionary.take(one.indices.take(pa.array(first))).to_pylist() for one in encoded]
+    return pa.array(rows), list(zip(*words, strict=True))
+
+
+def combinations(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first row of each combination of values, and the number of each row's combination.
+
+    Example:
+        >>> first, rows = combinations([pa.array(["a", "b", "a"]), pa.array(["x", None, "x"])])
+        >>> first.tolist(), rows.tolist()
+        ([0, 1], [0, 1, 0])
+    """
+    return _combinations([once(flat(column), _encoded) for column in columns])
+
+
+def _combinations(encoded: Sequence[pa.DictionaryArray]) -> tuple[np.ndarray, np.ndarray]:
+    codes, size = np.zeros(len(encoded[0]), np.int64), 1
     for one in encoded:
         values = len(one.dictionary)
         if values > 1:
@@ -160,8 +177,7 @@ def distinct(columns: Sequence[pa.Array]) -> tuple[pa.Array, list[tuple[str, ...
                 _, codes, size = _numbered(codes, size)
             codes, size = codes * values + one.indices.to_numpy(), size * values
     first, rows, _ = _numbered(codes, size)
-    words = [one.dictionary.take(one.indices.take(pa.array(first))).to_pylist() for one in encoded]
-    return pa.array(rows), list(zip(*words, strict=True))
+    return first, rows
 
 
 def _encoded(column: pa.Array) -> pa.DictionaryArray:

@@ -122,7 +122,7 @@ def _is_fhir(made: Resources, release: Version) -> None:
 
 
 def _keys(made: Resources) -> set[str]:
-    return {f"{part.kind}/{row.id}" for part in made.written for row in part.rows}  # type: ignore[attr-defined]
+    return {f"{part.kind}/{name}" for part in made.written for name in part.ids().to_pylist()}
 
 
 @pytest.mark.parametrize("release", ["R4", "R5"])

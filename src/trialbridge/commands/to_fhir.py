@@ -32,19 +32,26 @@ def datasets_to_fhir(
         force: Write into a folder that is no run of trialbridge.
         json: Print JSON instead of tables.
     """
+    from trialbridge.lean import become_lean
+
+    become_lean()
     from trialbridge.converters.datasets_to_fhir import DatasetsToFhir
-    from trialbridge.converters.read_sdtm import dataset_files, read_sdtm
+    from trialbridge.converters.read_sdtm import dataset_files, shelve_sdtm
     from trialbridge.converters.report import to_json
     from trialbridge.converters.show_fhir_run import show_fhir_run
     from trialbridge.converters.write_fhir_run import FhirRun, write_fhir_run
-    from trialbridge.converters.write_run import moment
+    from trialbridge.converters.write_run import beside, moment_of, refuse_foreign
 
+    if not force:
+        refuse_foreign(out)
     files = dataset_files(inputs)
     described = _described(inputs) if any(path.suffix.lower() == ".csv" for path in files) else {}
-    datasets, findings = read_sdtm(inputs, described)
-    run = FhirRun(out, form, moment(datasets), files, findings)
-    conversion = DatasetsToFhir(datasets, cast("Version", release))
-    summary = write_fhir_run(conversion, run, force=force)
+    with beside(out) as folder:
+        (folder / "input").mkdir()
+        datasets, findings = shelve_sdtm(inputs, described, folder / "input")
+        created = moment_of(max(one.overview.latest for one in datasets))
+        conversion = DatasetsToFhir(datasets, cast("Version", release))
+        summary = write_fhir_run(conversion, FhirRun(out, form, created, files, findings), folder)
     if json:
         print_json(to_json(summary))
     else:
