@@ -62,7 +62,8 @@ def derive_relrec(tables: Mapping[str, pa.Table], plan: Plan) -> dict[str, pa.Ta
     records = {
         code: _Records(code, found[code]) for code in {side.domain for _, *two in pairs for side in two}
     }
-    rows = [row for relid, *two in pairs for side in two for row in records[side.domain].rows(side, relid)]
+    told = dict.fromkeys((relid, side) for relid, *two in pairs for side in two)  # a dose is in EX, and in EC
+    rows = [row for relid, side in told for row in records[side.domain].rows(side, relid)]
     text = {name: pa.array([row[name] for row in rows], pa.string()) for name in (*COLUMNS, "_kind", "_item")}
     number = {"_row": pa.array([row["_row"] for row in rows], pa.int64())}
     nowhere = {"_declaration": pa.array(np.full(len(rows), -1, np.int8))}
