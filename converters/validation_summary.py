@@ -14,7 +14,7 @@ from trialbridge.converters.compare_validation import Compared, compare_validati
 from trialbridge.converters.read_other_report import OtherReport
 from trialbridge.converters.record_sources import no_resources
 from trialbridge.converters.validation_since import Since
-from trialbridge.dispositions import NO_DISPOSITIONS, Disposition, Dispositions
+from trialbridge.dispositions import NO_DISPOSITIONS, Cause, Disposition, Dispositions
 from trialbridge.findings import Severity
 from trialbridge.validation.clusters import Cluster, clusters_of
 from trialbridge.validation.details import Detail, Resources, details_of
@@ -75,12 +75,15 @@ class ValidationSummary:
 
     def unused(self) -> list[Disposition]:
         """Return the dispositions that speak of nothing that was found, of rules that were run."""
-        run = {one.rule.id for one in self.validation.outcomes if one.status == Status.RUN}
-        causes = [one.of for one in self.clusters]
+        causes: dict[str, list[Cause]] = {
+            one.rule.id: [] for one in self.validation.outcomes if one.status == Status.RUN
+        }
+        for cluster in self.clusters:
+            causes.setdefault(cluster.rule.id, []).append(cluster.of)
         return [
             one
             for one in self.dispositions.made
-            if one.rule in run and not any(one.is_about(cause) for cause in causes)
+            if one.rule in causes and not any(map(one.is_about, causes[one.rule]))
         ]
 
     @property

@@ -264,6 +264,16 @@ def test_what_is_explained_is_shown_and_no_longer_counts(
     assert "explained in dispositions.toml: 2 errors" in capsys.readouterr().out
 
 
+def test_a_disposition_that_speaks_of_nothing_is_counted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    explain(folder / "dispositions.toml", "start-after-end")
+    _, found = printed(capsys, str(folder), "--only", "content")
+    assert found["dispositions"]["unused"] == [{"rule": "start-after-end", "dataset": ""}]
+    assert main(["validate", str(folder), "--only", "content"]) == 0
+    assert "1 dispositions speak of nothing that was found" in capsys.readouterr().out
+
+
 def test_a_criterion_of_rejection_cannot_be_explained_away(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
