@@ -11,6 +11,7 @@ from trialbridge.define_xml.spec_columns import NONE, Column, Context, usual_oid
 from trialbridge.define_xml.spec_context import CRF_FILES
 from trialbridge.define_xml.spec_paths import is_path
 from trialbridge.define_xml.spec_sheets import CRF, NUMBER, POSITION, SHEETS, STUDY, Part, Sheet
+from trialbridge.define_xml.upgrade import guide_name
 from trialbridge.findings import Finding, Severity
 
 _SHEET_OF = {
@@ -24,6 +25,10 @@ _SHEET_OF = {
     "AR.": ("Analysis Results",),
 }
 """The sheets that give an ID its OID, by kind of definition."""
+
+
+_STANDARD_NAMES = (("Name", "Version"), ("Name", "Publishing Set", "Version"), ("Publishing Set", "Version"))
+"""What people call a standard, besides its ID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,27 @@ def read_sheets(spec: Spec) -> Sheets:
         fault(name, 0, "", "this sheet says nothing of a define.xml; it is not read", Severity.NOTICE)
         for name in (table.name for table in found.values())
     ]
-    return Sheets(tables, columns, _study(study, spec.saved), tuple(findings))
+    said = _study(study, spec.saved)
+    return Sheets(_with_standard(tables, said), columns, said, tuple(findings))
+
+
+def _with_standard(tables: dict[str, Table], study: Cells) -> dict[str, Table]:
+    """Return the sheets with the one standard that the first sheet names, where none has a sheet for them.
+
+    A workbook of the time of version 2.0 has two rows for it; it governs every dataset.
+    """
+    name, version = study.get("StandardName", ""), study.get("StandardVersion", "")
+    is_2_0 = study.get("DefineVersion", "").startswith("2.0")
+    if is_2_0 or not (name and version) or tables["Standards"].lines:
+        return tables
+    cells = {"ID": "1", "Name": guide_name(name), "Type": "IG", "Version": version, "Status": "Final"}
+    datasets = tables["Datasets"]
+    governed = tuple(
+        line if line.cells.get("Non-Standard") else Line(line.number, {"Standard": "1", **line.cells})
+        for line in datasets.lines
+    )
+    standards = replace(tables["Standards"], lines=(Line(0, cells),))
+    return {**tables, "Standards": standards, "Datasets": replace(datasets, lines=governed)}
 
 
 def _plain(name: str) -> str:
@@ -224,7 +249,7 @@ def _oids(sheets: Sheets, kind: str) -> dict[str, str]:
     }
     if kind == "STD.":
         for cells in lines:
-            for names in (("Name", "Version"), ("Name", "Publishing Set", "Version")):
+            for names in _STANDARD_NAMES:
                 words = " ".join(filter(None, (cells.get(name, "") for name in names)))
                 oids.setdefault(words, oids[cells.get("ID", "").strip()])
     return oids

@@ -352,6 +352,19 @@ def test_a_column_that_is_missing_is_named() -> None:
     assert "Variables, Data Type" in {item.path for item in from_spec(spec).findings}
 
 
+def test_a_workbook_of_the_time_of_version_2_0(tmp_path: Path) -> None:
+    """It names its one standard in two rows of the first sheet, and has no sheet for standards."""
+    sheets = faulty(("Datasets", 2, 6, None), ("Codelists", 2, 4, None))
+    del sheets["Standards"]
+    sheets["Study"] += [["StandardName", "SDTM-IG"], ["StandardVersion", "3.2"]]
+    composed = from_spec(read_spec(workbook(sheets, tmp_path / "old.xlsx")))
+    assert composed.define is not None
+    assert not composed.is_faulty
+    definitions = composed.define.definitions
+    assert [(item.name, item.version) for item in definitions.standards] == [("SDTMIG", "3.2")]
+    assert {group.standard_oid for group in definitions.item_group_defs} == {"STD.1"}
+
+
 def test_another_file_is_no_workbook(tmp_path: Path) -> None:
     (tmp_path / "spec.xlsx").write_text("no")
     with pytest.raises(ReadError, match="not a workbook"):
