@@ -268,6 +268,52 @@ def test_the_command_says_what_was_done(
     assert "1 repairs, 1 left" in " ".join(capsys.readouterr().out.split())
 
 
+MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+
+
+def in_words(text: str) -> str:
+    """Return a date as SAS prints it by DATE9., as far as it is known."""
+    year, month, day = (*text.split("-"), "", "")[:3]
+    return f"{day or 'UN'}{MONTHS[int(month) - 1]}{year}" if month else f"UNUNK{year}"
+
+
+WORSE: dict[str, Callable[[str], str]] = {
+    "AETERM": lambda text: f"  {text}",
+    "AESEV": str.title,
+    "AEOUT": str.lower,
+    "AESTDTC": in_words,
+    "AEENDTC": lambda text: text.replace("-", "/") if text.count("-") == 2 else text,
+    "AEBODSYS": lambda text: text.replace(" ", "\u00a0"),
+}
+"""Damage that an export does to every value of a column, and that can be undone."""
+
+
+def test_the_adverse_events_of_the_pilot_come_back_as_they_were(shared: Path, tmp_path: Path) -> None:
+    archive = next((shared / "data" / "sdtm" / "cdiscpilot01_tdf").glob("*.zip"))
+    with zipfile.ZipFile(archive) as opened:
+        name = next(one for one in opened.namelist() if one.endswith("/ae.xpt"))
+        (tmp_path / "ae.xpt").write_bytes(opened.read(name))
+    sound = read_xpt(tmp_path / "ae.xpt")
+    worse = sound
+    for variable, damage in WORSE.items():
+        texts = [None if one is None else damage(one) for one in sound.table[variable].to_pylist()]
+        place = sound.table.column_names.index(variable)
+        table = worse.table.set_column(place, variable, pa.array(texts, pa.string()))
+        worse = declared(variable, length=200)(replace(worse, table=table))
+    assert not any(worse.table[name].equals(sound.table[name]) for name in WORSE)
+    write_xpt(worse, tmp_path / "ae.xpt", created=CREATED)
+    log = fixed(tmp_path, tmp_path / "out")
+    assert read_xpt(tmp_path / "out" / "ae.xpt").table.equals(sound.table)
+    changed = sum(
+        one != other
+        for name in WORSE
+        for one, other in zip(worse.table[name].to_pylist(), sound.table[name].to_pylist(), strict=True)
+    )
+    cells = {(one["record"], one["variable"]) for one in log if one["record"]}
+    assert len(cells) == changed
+    assert all(one["status"] == "repaired" for one in log if one["record"])
+
+
 def test_the_pilot_has_two_cells_with_characters_of_windows(shared: Path, tmp_path: Path) -> None:
     archive = next((shared / "data" / "sdtm" / "cdiscpilot01_tdf").glob("*.zip"))
     with zipfile.ZipFile(archive) as opened:
