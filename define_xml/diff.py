@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from trialbridge.define_xml.html import describe_origin
+from trialbridge.define_xml.html import describe_origin, pages
 from trialbridge.define_xml.model import (
     CodeList,
     CodeListItem,
@@ -62,10 +62,17 @@ def diff_defines(old: Define, new: Define) -> list[Change]:
         [('context', 'Submission', 'Other')]
     """
     before, after = _Names(old.definitions), _Names(new.definitions)
-    changes: list[Change] = list(_compare("study", {"": _study(old)}, {"": _study(new)}))
+    changes: list[Change] = list(_compare("study", {"study": _study(old)}, {"study": _study(new)}))
     for kind, entries in _KINDS.items():
         changes += _compare(kind, _unique(entries(before)), _unique(entries(after)))
     return changes
+
+
+def diff_page(changes: Sequence[Change], old: str, new: str) -> str:
+    """Return differences as one page that any browser opens, offline."""
+    kinds = [(kind, [one for one in changes if one.kind == kind]) for kind in ("study", *_KINDS)]
+    there = [(kind, found) for kind, found in kinds if found]
+    return pages().get_template("diff.html.j2").render(kinds=there, old=old, new=new)
 
 
 class _Names:

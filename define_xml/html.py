@@ -50,17 +50,22 @@ def to_html(define: Define) -> str:
         >>> "<h1>S1</h1>" in to_html(define)
         True
     """
-    environment = Environment(
+    environment = pages()
+    environment.filters.update(
+        anchor=anchor, nci=_nci, others=_others, href=_href, described=describe_origin, pages=_pages
+    )
+    return environment.get_template("define.html.j2").render(define=define, view=View(define.definitions))
+
+
+def pages() -> Environment:
+    """Return what makes pages from the templates beside this module."""
+    return Environment(
         loader=FunctionLoader(_source),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(
-        anchor=anchor, nci=_nci, others=_others, href=_href, described=describe_origin, pages=_pages
-    )
-    return environment.get_template("define.html.j2").render(define=define, view=View(define.definitions))
 
 
 def anchor(oid: str) -> str:

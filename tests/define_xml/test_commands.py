@@ -104,7 +104,10 @@ def test_diff_says_what_differs_and_ends_so(tmp_path: Path, capsys: pytest.Captu
     assert main(["define", "diff", str(EVERYTHING), str(EVERYTHING)]) == 0
     assert main(["define", "diff", str(EVERYTHING), other]) == 1
     assert "variable  DM.AGE  length  3    8" in capsys.readouterr().out
-    assert main(["define", "diff", str(EVERYTHING), other, "--json"]) == 1
+    assert (
+        main(["define", "diff", str(EVERYTHING), other, "--json", "--html", str(tmp_path / "diff.html")]) == 1
+    )
+    assert "<td><del>3</del></td><td><ins>8</ins></td>" in (tmp_path / "diff.html").read_text()
     assert [change["new"] for change in json.loads(capsys.readouterr().out)] == ["8"]
 
 

@@ -122,14 +122,17 @@ def define_from_spec(
 def define_diff(
     old: Annotated[Path, typer.Argument(metavar="OLD.xml", help="The earlier define.xml.")],
     new: Annotated[Path, typer.Argument(metavar="NEW.xml", help="The later define.xml.")],
+    html: Annotated[Path | None, typer.Option(help="A page to write as well.")] = None,
     json: Json = False,
 ) -> None:
     """Say what differs between two define.xml files; exit code 1 if anything does."""
     from trialbridge.converters.report import CLEAN, FINDINGS, to_json
-    from trialbridge.define_xml.diff import diff_defines
+    from trialbridge.define_xml.diff import diff_defines, diff_page
     from trialbridge.define_xml.read import read_define
 
     changes = diff_defines(read_define(old), read_define(new))
+    if html is not None:
+        html.write_text(diff_page(changes, str(old), str(new)), encoding="utf-8", newline="\n")
     if json:
         print_json(to_json(changes))
     else:
