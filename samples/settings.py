@@ -16,6 +16,10 @@ study = "https://sponsor.example.org/protocols"
 site = "https://sponsor.example.org/sites"
 subject = "https://sponsor.example.org/subject-numbers"
 """
+COLLECTED = """# Doses as they were collected, given or not, beside the exposure.
+[domains.EC]
+moods = ["PERFORMED"]
+"""
 LABORATORIES = """# Codes of laboratories that no public table knows: the terms of the standard for each.
 [codes."https://biomarker-lab.example.org/lab-codes"]
 "BM-IL18-S" = { domain = "LB", testcd = "INTLK18", spec = "SERUM", cat = "CYTOKINES" }
@@ -98,6 +102,6 @@ def _criteria(trial: Trial) -> Iterator[str]:
 
 def settings(trial: Trial) -> str:
     """Return the text of ``study.toml``."""
-    parts = [_study(trial), IDENTIFIERS, LABORATORIES]
+    parts = [_study(trial), IDENTIFIERS, COLLECTED, LABORATORIES]
     parts += ["\n".join(lines) + "\n" for lines in (_ratings(trial), _examinations(), _criteria(trial))]
     return "\n".join(parts).rstrip() + "\n"
