@@ -155,9 +155,10 @@ def demo(
 ) -> None:
     """Convert a shipped sample trial, and say what to open."""
     from importlib.resources import as_file, files
-    from shutil import copytree
+    from shutil import copyfile, copytree
 
     from trialbridge.converters.write_run import refuse_foreign
+    from trialbridge.dispositions import DISPOSITIONS
     from trialbridge.study import read_study
 
     given, run = out / "input", out / "output"
@@ -166,6 +167,7 @@ def demo(
         copytree(sample, given, dirs_exist_ok=True)
     inputs = [given / name for name in SAMPLE_INPUT]
     _convert(inputs, read_study(given / "study.toml"), run, Work(), json=json)
+    copyfile(given / DISPOSITIONS, run / DISPOSITIONS)
     raise Done(0)
 
 
