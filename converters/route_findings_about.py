@@ -22,6 +22,8 @@ def findings_about(leaves: StagedLeaves) -> np.ndarray:
     joins = [name for name, join in domain.joins.items() if join.path == FOCUS]
     kinds = "|".join(domain.joins[name].type for name in joins)
     references, names = about(FOCUS), about(NAMED)
+    if references.null_count == names.null_count == about.rows:  # as most studies have it
+        return np.zeros(about.rows, bool)
     met = pc.and_(references.is_null(), names.is_valid())
     met = pc.or_(met, pc.fill_null(pc.match_substring_regex(references, f"(^|/)({kinds})/"), False))  # noqa: FBT003 -- an Arrow scalar
     for name in joins:
