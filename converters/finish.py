@@ -242,7 +242,7 @@ def derive_block(
         table = typed(code, block.tables[code], block.findings)
         with remembering():  # apart, so that nothing is kept of the table as it was before
             order = total_order(table, keys(code))
-        table = earlier.told(code, table.take(pa.array(order)))
+        table = earlier.told(code, _ordered(table, order))
         collected = units.get(code, {})
         context = Context(
             code,
@@ -259,6 +259,13 @@ def derive_block(
         block.tables[code], findings = derive(table, context)
         block.findings += findings
     block.tables["DM"] = _without_screen_failures(block.tables["DM"])
+
+
+def _ordered(table: pa.Table, order: np.ndarray) -> pa.Table:
+    """Return the rows in an order; a column that holds nothing is not moved."""
+    rows = pa.array(order)
+    columns = [one if one.null_count == len(table) else one.take(rows) for one in table.columns]
+    return pa.Table.from_arrays(columns, schema=table.schema)
 
 
 def _add_timeline(block: Block, subjects: pa.Table, study: Study) -> None:

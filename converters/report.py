@@ -111,8 +111,9 @@ def summarise(conversion: Conversion, findings: Sequence[Finding]) -> Summary:
         conversion: The run.
         findings: All findings, those of writing too.
     """
-    statuses = Counter(conversion.resources["status"].to_pylist())
-    ledger = {"read": conversion.resources.num_rows, **{name: statuses[name] for name in _STATUSES}}
+    counted = pc.value_counts(conversion.resources["status"]).to_pylist()
+    statuses = {one["values"]: one["counts"] for one in counted}
+    ledger = {"read": conversion.resources.num_rows, **{name: statuses.get(name, 0) for name in _STATUSES}}
     groups = tuple(map(_group, grouped(findings)))
     unmapped = bool(conversion.unmapped.num_rows or ledger["unmapped"])
     found = any(group.severity != Severity.NOTICE for group in groups)

@@ -15,11 +15,12 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from trialbridge.columns import remembering
+from trialbridge.columns import distinct, flat, remembering
 from trialbridge.conversion import Conversion
 from trialbridge.converters.cells import RULES, cells, provenance_schema
 from trialbridge.converters.dataset_json_format import DatasetJsonMetadata
@@ -153,10 +154,10 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
     if wrong >= 0:
         problem = f"{status[wrong].as_py()!r} for the reason {reason[wrong].as_py()!r} {_FAULT}"
         raise WriteError("LEDGER", "status", problem, wrong + 1)
-    mapped = _places(table.filter(pc.equal(table["status"], "mapped")))
-    for code, pointers in conversion.provenance.items():
+    mapped, *places = _places([table.filter(pc.equal(status, "mapped")), *conversion.provenance.values()])
+    for (code, pointers), place in zip(conversion.provenance.items(), places, strict=True):
         derived = pointers["source"].combine_chunks().is_null()
-        absent = pc.index(pc.or_(derived, pc.is_in(_places(pointers), mapped)), False).as_py()
+        absent = pc.index(pc.or_(derived, pc.is_in(place, mapped)), False).as_py()
         if absent >= 0:
             raise WriteError(
                 code, "", f"the record came from a resource that is not mapped {_FAULT}", absent + 1
@@ -168,9 +169,15 @@ def check_ledger(conversion: Conversion) -> dict[str, int]:
 _FAULT = "(this is a fault of the program)"
 
 
-def _places(table: pa.Table) -> pa.Array:
-    columns = (pc.fill_null(table[name].cast(pa.string()), "") for name in ("source", "position", "within"))
-    return pc.binary_join_element_wise(*columns, "\x1f").combine_chunks()
+def _places(tables: Sequence[pa.Table]) -> list[pa.Array]:
+    """Return where the resource of each row lies, as a number that is the same in all tables."""
+    known: dict[tuple[str, ...], int] = {}
+    found: list[tuple[np.ndarray, np.ndarray]] = []
+    for table in tables:
+        rows, pairs = distinct([flat(table["source"]).cast(pa.string()), flat(table["within"])])
+        numbers = np.array([known.setdefault(pair, len(known)) for pair in pairs], np.int64)
+        found.append((numbers[rows.to_numpy()], pc.fill_null(table["position"], 0).to_numpy()))
+    return [pa.array(position * len(known) + number) for number, position in found]
 
 
 def refuse_foreign(out: Path) -> None:
