@@ -40,7 +40,11 @@ class When(Conditional):
 
     def holds(self, leaves: Leaves, vocabulary: Vocabulary) -> pa.Array:  # noqa: ARG002 -- a Conditional
         """Return where the element has one of the codes, or has none."""
-        meant = by_value(joined(leaves(self.path)), self._meant).is_valid()
+        return self.permits(joined(leaves(self.path)))
+
+    def permits(self, said: pa.Array) -> pa.Array:
+        """Return where the rule holds, by what is said at its path: elsewhere it is not written either."""
+        meant = by_value(said, self._meant).is_valid()
         return meant if self.has else pc.invert(meant)
 
     def _meant(self, text: str) -> str | None:

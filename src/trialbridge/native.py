@@ -152,6 +152,7 @@ def _time_point() -> Rules:
 def _response(domain: Domain) -> Rules:  # noqa: ARG001 -- one of PLACES
     absent = f"$this.item.extension[url={STRUCTURE}/data-absent-reason].valueCode"
     return {
+        "TEST": At("$this.item.text"),
         "STAT": At(absent, Codes({"not-performed": "NOT DONE"}, partial=True)),
         "REASND": At(absent),
         "EVAL": At("source.display"),

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from trialbridge.carriage import ABSENT, DECIMALS, decimals
 from trialbridge.codecs import DateTime
 from trialbridge.columns import blank
+from trialbridge.conditions import When
 from trialbridge.elements import Element, Version
 from trialbridge.lexical import legal
 from trialbridge.mapping import Domain, alternatives
@@ -141,6 +142,8 @@ class _Routes:
         taken = taking[principal].is_valid()
         if needs := getattr(rule, "needs", ""):
             taken = pc.and_(taken, self._at(needs, len(column)).is_valid())
+        if isinstance(rule, When):
+            taken = pc.and_(taken, rule.permits(self._at(rule.path, len(column))))
         for path, values in taking.items():
             taken = self._free(path, values, taken)
         for path, values in taking.items():
