@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trialbridge.carriage import ABSENT, BASIS, DECIMALS, RECORD
-from trialbridge.converters.assemble import Written
+from trialbridge.converters.sheets import Sheet
 from trialbridge.converters.to_fhir import Resources, read_back, to_resources
 from trialbridge.elements import Version
 from trialbridge.mapping import Domain
@@ -67,7 +67,7 @@ def split(node: Any, found: list[Mapping[str, Any]]) -> Any:
     return {name: value for name, value in below.items() if value != []}
 
 
-def _apart(made: Sequence[Written]) -> tuple[list[Bare], list[dict[str, str]]]:
+def _apart(made: Sequence[Sheet]) -> tuple[list[Bare], list[dict[str, str]]]:
     """Return the resources without our extension, and what each extension carries: variable -> value."""
     bare, extensions = [], []
     for part in made:
