@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from itertools import accumulate, count
-from operator import add
+from operator import add, methodcaller
 
 from trialbridge.converters.fhir_bytes import BOM, Source, content, is_gzip, line_start, pieces, ranges
 from trialbridge.converters.fhir_entries import (
@@ -174,7 +174,7 @@ def _one_type(text: bytes, lines: list[bytes], decoded: Collection[str]) -> str:
     if not first or b"\r" in text or b'"contained"' in text:
         return ""
     type_, prefix = first[1].decode(), first[0]
-    if type_ in _ENVELOPES or not all(line.startswith(prefix) for line in lines):
+    if type_ in _ENVELOPES or not all(map(methodcaller("startswith", prefix), lines)):
         return ""
     try:
         check_utf8(text)
