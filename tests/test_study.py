@@ -43,6 +43,17 @@ def test_values_of_a_variable_and_of_one_test() -> None:
         ({"patterns": {"DM.SITEID": "[0-9]+"}}, "must be a regular expression with one group"),
         ({"patterns": {"DM.SITEID": 7}}, "must be a regular expression with one group"),
         ({"patterns": {"DM.SITEID": "("}}, "patterns.DM.SITEID: "),
+        (
+            {"domains": {"CE": {"code": ["x"]}}},
+            "domains.CE: has no key 'code'; it has codes, categories, profiles",
+        ),
+        ({"domains": {"DV": {"codes": "x"}}}, "domains.DV: codes must be a list of texts"),
+        ({"domains": {"DV": {}}}, "domains.DV: must be { codes = "),
+        (
+            {"domains": {"EC": {"moods": ["GIVEN"]}}},
+            "domains.EC: must be { moods = [...] }, of PERFORMED and SCHED",
+        ),
+        ({"domains": {"LB": {"codes": ["x"]}}}, "that SDTMIG has no domain of, or one of CE, DV, EC"),
         ({"permitted": {"ARM": ["A"]}}, 'permitted."ARM" must name a dataset and a variable'),
         ({"permitted": {"DM.": ["A"]}}, 'permitted."DM." must name a dataset and a variable'),
         ({"permitted": {"DM.ARM": "A"}}, 'permitted."DM.ARM" must be a list of texts'),
