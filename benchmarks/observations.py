@@ -191,13 +191,13 @@ def observation_lines(count: int, rng: random.Random, subjects: int) -> Iterator
         yield HEAD.format(**said, specimen=specimen, taken=f"{day}T{stamp}", issued=f"{day}T15{stamp[2:]}")
 
 
-def write_observations(path: Path, count: int = 200_000, seed: int = 1) -> int:
+def write_observations(path: Path, count: int = 200_000, seed: int = 1, most_subjects: int = SUBJECTS) -> int:
     """Return how many bytes were written to `path`: the study, its subjects, then `count` Observations.
 
-    There are 2,000 subjects, or fewer where that would leave a subject without every test.
+    There are as many subjects as are named, or fewer where that would leave a subject without every test.
     """
     rng = random.Random(seed)
-    subjects = max(1, min(SUBJECTS, count // (len(NUMERIC) + len(WORDS))))
+    subjects = max(1, min(most_subjects, count // (len(NUMERIC) + len(WORDS))))
     with path.open("w", encoding="utf-8", newline="\n") as out:
         out.write(study_lines())
         out.writelines(subject_lines(who) for who in range(subjects))

@@ -1,14 +1,16 @@
-"""200,000 laboratory records of SDTM to FHIR R4 as NDJSON, everything on, and a quarter of them beside it.
+"""Laboratory records of SDTM to FHIR R4 as NDJSON: 200,000, a quarter of them, and four times as many.
 
 Run ``python benchmarks/sdtm_to_fhir.py [--count N] [--rounds N]``. The package is what ``trialbridge
 convert`` makes of the Observations of `observations.py`. The clock covers whole processes, from the start of
 the interpreter to its end: ``trialbridge convert --to fhir``, with the proof that each record can be read
-again, the output gate, the summary and the manifest. The quarter tells what memory a larger study needs.
+again, the output gate, the summary and the manifest. Each subject has a hundred records, so that the three
+sizes tell whether memory grows with the number of subjects.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import subprocess
@@ -19,6 +21,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from observations import write_observations
+
+EACH = 100
+"""Records of a subject."""
 
 COMMAND = "import sys; from trialbridge.cli import main; sys.exit(main())"
 
@@ -47,9 +52,10 @@ def trialbridge(*arguments: str, log: Path) -> Run:
 def package(folder: Path, count: int) -> Path:
     """Return a folder of transport files with `count` laboratory records."""
     source = folder / f"{count}.ndjson"
-    write_observations(source, count)
+    write_observations(source, count, most_subjects=count // EACH)
     out = folder / f"package{count}"
     trialbridge("convert", str(source), "--out", str(out), "--force", log=folder / "log")
+    source.unlink()
     return out / "sdtm"
 
 
@@ -63,16 +69,17 @@ def convert(source: Path, folder: Path) -> Run:
 
 def observations(folder: Path) -> int:
     """Return how many Observations were written."""
-    return (folder / "fhir" / "fhir" / "Observation.ndjson").read_bytes().count(b"\n")
+    summary = json.loads((folder / "fhir" / "run" / "summary.json").read_text())
+    return int(summary["resources"]["Observation"])
 
 
 def compare(count: int, rounds: int) -> None:
-    """Run both sizes in turn, and print the table."""
+    """Run the sizes in turn, and print the table."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         print(f"{rounds} rounds, {os.cpu_count()} processors")
         print("Observations  seconds       min-max  CPU s  Observations/s  per CPU s  largest process")
-        for size in (count // 4, count):
+        for size in (count // 4, count, 4 * count):
             source = package(folder, size)
             runs = [convert(source, folder) for _ in range(rounds)]
             report(observations(folder), runs)
@@ -89,7 +96,7 @@ def report(count: int, runs: list[Run]) -> None:
 
 
 def main() -> None:
-    """Compare two sizes of a study."""
+    """Compare three sizes of a study."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

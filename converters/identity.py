@@ -79,6 +79,8 @@ class Index:
         keys = pc.if_else(contained, pc.binary_join_element_wise(owners, references, ""), keys)
         bases = pc.coalesce(by_value(references, _base_of), scopes)
         found = pc.index_in(pc.binary_join_element_wise(bases, keys, _GAP), self.scoped)
+        if found.null_count == references.null_count:
+            return self.rows.take(found)
         for candidate, known in (
             (references, self.names[0]),
             (by_value(references, _canonical), self.names[1]),
