@@ -245,5 +245,5 @@ def show_repairs(log: Sequence[Repair], target: Path, console: Console) -> None:
     if log:
         console.print(table)
     done = sum(one.after is not None for one in log)
-    said = f"{done:,} repairs, {len(log) - done:,} left; {target / LOG} has every one"
+    said = f"{done:,} repaired, {len(log) - done:,} left; {target / LOG} has every one"
     console.print(said, soft_wrap=True, highlight=False)

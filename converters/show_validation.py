@@ -55,7 +55,7 @@ def _of_dispositions(summary: ValidationSummary) -> Iterator[str]:
     yield f"explained in {source.name}: {said or 'nothing'}"
     unused = len(summary.unused())
     if unused:
-        yield f"{unused} dispositions speak of nothing that was found"
+        yield f"{unused} of its blocks speak of nothing that was found"
 
 
 def _of_change(summary: ValidationSummary) -> Iterator[str]:

@@ -271,7 +271,7 @@ def test_a_disposition_that_speaks_of_nothing_is_counted(
     _, found = printed(capsys, str(folder), "--only", "content")
     assert found["dispositions"]["unused"] == [{"rule": "start-after-end", "dataset": ""}]
     assert main(["validate", str(folder), "--only", "content"]) == 0
-    assert "1 dispositions speak of nothing that was found" in capsys.readouterr().out
+    assert "1 of its blocks speak of nothing that was found" in capsys.readouterr().out
 
 
 def test_a_criterion_of_rejection_cannot_be_explained_away(

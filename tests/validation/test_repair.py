@@ -265,7 +265,7 @@ def test_the_command_says_what_was_done(
     damaged = value("AESEV", "Mild")(value("AESTDTC", "01/02/2020")(dataset("AE", tables()["AE"])))
     write_xpt(damaged, folder / "ae.xpt", created=CREATED)
     assert main(["validate", str(folder), "--fix", str(tmp_path / "out")]) == 1
-    assert "1 repairs, 1 left" in " ".join(capsys.readouterr().out.split())
+    assert "1 repaired, 1 left" in " ".join(capsys.readouterr().out.split())
 
 
 MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
