@@ -223,8 +223,12 @@ def _leaf(name: str) -> Leaf:
 
 
 def _domain(dataset: Dataset) -> str:
-    """Return the domain that the records name; a supplemental dataset belongs to its parent's."""
-    column = next((name for name in ("DOMAIN", "RDOMAIN") if name in dataset.table.column_names), None)
+    """Return the domain that the records name; a supplemental dataset belongs to its parent's.
+
+    RELREC has records of other domains, and is of none of them even where it has those of one alone.
+    """
+    names = ("DOMAIN",) if dataset.name == "RELREC" else ("DOMAIN", "RDOMAIN")
+    column = next((name for name in names if name in dataset.table.column_names), None)
     said = pc.unique(dataset.table[column].drop_null()).to_pylist() if column else []
     return said[0] if len(said) == 1 else dataset.name.removeprefix("SUPP")
 

@@ -211,6 +211,13 @@ def test_nothing_in_a_variable_or_a_dataset_is_said_and_explained(
     assert check_agreement(define, [full]) == []
 
 
+def test_relationships_are_of_no_domain_even_where_they_are_within_one(
+    study: StudyDescription, small: Small
+) -> None:
+    (group,) = built(study, small("RELREC", RDOMAIN=["QS"], IDVAR=["QSSEQ"])).item_group_defs
+    assert group.domain == "RELREC"
+
+
 def test_parts_of_a_split_domain_have_the_alias(study: StudyDescription, small: Small) -> None:
     parts = [small(name, DOMAIN=["LB"], LBTEST=["x"]) for name in ("LBCH", "LBHE")]
     groups = built(study, *parts).item_group_defs
