@@ -132,7 +132,7 @@ def _design(facts: Facts) -> Iterator[str | Grid]:
             names = [
                 one
                 for one in ("ARMCD", "ARM", "ETCD", "ELEMENT", "EPOCH", "VISITNUM", "VISIT")
-                if one in dataset.table.column_names
+                if one in dataset.table.column_names and dataset.table[one].null_count < len(dataset.table)
             ]
             rows = dataset.table.select(names).to_pylist()
             yield title

@@ -16,8 +16,9 @@ from trialbridge.converters.mapping_document import mapping_document
 from trialbridge.converters.read_xpt import read_xpt
 from trialbridge.converters.split_xpt import split_xpt
 from trialbridge.converters.validation_summary import ValidationSummary
-from trialbridge.converters.write_guide import write_docx, write_pdf
+from trialbridge.converters.write_guide import write_docx
 from trialbridge.converters.write_mapping import write_mapping_html, write_mapping_xlsx
+from trialbridge.converters.write_pdf import write_pdf
 from trialbridge.converters.write_run import moment
 from trialbridge.dispositions import NO_DISPOSITIONS, Dispositions, dispositions_beside, read_dispositions
 from trialbridge.errors import ConfigurationError, ReadError

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -40,7 +41,7 @@ def split_xpt(source: Path, folder: Path, limit: int, created: datetime) -> list
         ends = np.fromiter(_ends(file, header), np.int64)
         names = []
         for number, (start, stop) in enumerate(_ranges(ends, max(room // width, 1)), 1):
-            name = f"{header.name[:6]}{number:02d}"
+            name = f"{header.name[: 8 - len(f'{number:02d}')]}{number:02d}"
             first, size = header.first_row + start * width, (stop - start) * width
             with whole_file(folder / f"{name.lower()}.xpt") as part:
                 part.write(header_bytes(name, header.label, created, header.variables))
@@ -48,6 +49,24 @@ def split_xpt(source: Path, folder: Path, limit: int, created: datetime) -> list
                 part.write(blank_padding(size))
             names.append(name)
     return names
+
+
+def is_whole(source: Path, parts: Sequence[Path]) -> bool:
+    """Return whether the rows of parts, one after the other, are those of a file, byte for byte."""
+    return _digest([source]) == _digest(parts)
+
+
+def _digest(files: Sequence[Path]) -> bytes:
+    found = hashlib.sha256()
+    for path in files:
+        header = inspect_xpt(path)
+        size = header.rows * row_dtype(header.variables).itemsize
+        with path.open("rb") as file:
+            file.seek(header.first_row)
+            while size and (block := file.read(min(size, _BLOCK))):
+                found.update(block)
+                size -= len(block)
+    return found.digest()
 
 
 def _copy(source: BinaryIO, first: int, size: int, target: BinaryIO) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from trialbridge.converters.manifest import sha256_of
 from trialbridge.converters.package import HASHES
 from trialbridge.converters.read_xpt import inspect_xpt, iter_xpt
+from trialbridge.converters.split_xpt import is_whole
 from trialbridge.errors import ReadError
 from trialbridge.findings import Finding, Severity
 
@@ -25,7 +28,9 @@ def verify(target: Path) -> list[Finding]:
     known = {name: digest for digest, _, name in lines}
     there = {path.relative_to(target).as_posix(): path for path in target.rglob("*") if path.is_file()}
     there.pop(HASHES, None)
-    return [*_differing(known, there), *_unreadable(there)]
+    found = [*_differing(known, there), *_unreadable(there)]
+    unread = {one.source for one in found if one.rule == "dataset-unreadable"}
+    return [*found, *_parted({name: path for name, path in there.items() if name not in unread})]
 
 
 def _differing(known: Mapping[str, str], there: Mapping[str, Path]) -> Iterator[Finding]:
@@ -47,3 +52,18 @@ def _unreadable(there: Mapping[str, Path]) -> Iterator[Finding]:
                     pass
             except ReadError as error:
                 yield Finding(Severity.ERROR, "dataset-unreadable", str(error), source=name)
+
+
+def _parted(there: Mapping[str, Path]) -> Iterator[Finding]:
+    """Yield the datasets whose parts are not the whole."""
+    parts: dict[Path, list[Path]] = defaultdict(list)
+    for path in sorted(there.values()):
+        if path.parent.name == "split" and path.suffix == ".xpt":
+            parts[path.parent.parent / f"{_NUMBER.sub('', path.stem)}.xpt"].append(path)
+    for whole, some in parts.items():
+        if whole not in there.values() or not is_whole(whole, some):
+            message = f"its parts, {', '.join(path.name for path in some)}, are not the whole"
+            yield Finding(Severity.ERROR, "split-incomplete", message, source=whole.name)
+
+
+_NUMBER = re.compile(r"\d{2,}$")

@@ -1,4 +1,4 @@
-"""The guide as DOCX and as PDF: the same bytes for the same content."""
+"""The guide as DOCX: the same bytes for the same content."""
 
 from __future__ import annotations
 
@@ -53,52 +53,3 @@ def timeless(data: bytes) -> bytes:
             member.compress_type = ZIP_DEFLATED
             new.writestr(member, old.read(name))
     return found.getvalue()
-
-
-def write_pdf(title: str, sections: Sequence[Section], target: Path) -> None:
-    """Write the guide as a PDF, with bookmarks."""
-    from reportlab.lib import colors  # noqa: PLC0415 -- only packages need it
-    from reportlab.lib.pagesizes import A4, landscape  # noqa: PLC0415 -- the same
-    from reportlab.lib.styles import getSampleStyleSheet  # noqa: PLC0415 -- the same
-    from reportlab.platypus import LongTable, Paragraph, SimpleDocTemplate, Spacer, TableStyle  # noqa: PLC0415 -- the same
-
-    styles = getSampleStyleSheet()
-    look = TableStyle(
-        [
-            ("BACKGROUND", (0, 0), (-1, 0), colors.HexColor("#1F3A5F")),
-            ("GRID", (0, 0), (-1, -1), 0.25, colors.HexColor("#B8C4D0")),
-            ("VALIGN", (0, 0), (-1, -1), "TOP"),
-        ]
-    )
-    story: list[object] = [Paragraph(_plain(title), styles["Title"])]
-    white = styles["BodyText"].clone("head", textColor=colors.white, fontSize=8)
-    small = styles["BodyText"].clone("cell", fontSize=7.5, leading=9, wordWrap="CJK")
-    for section in sections:
-        story.append(Paragraph(_plain(section.title), styles[f"Heading{section.level}"]))
-        for one in section.content:
-            if isinstance(one, str):
-                story.append(Paragraph(_plain(one), styles["BodyText"]))
-            else:
-                head = [Paragraph(_plain(text), white) for text in one.head]
-                rows = [[Paragraph(_plain(text), small) for text in row] for row in one.rows]
-                table = LongTable([head, *rows], repeatRows=1, colWidths=_widths(one, landscape(A4)[0] - 80))
-                table.setStyle(look)
-                story += [table, Spacer(1, 8)]
-    SimpleDocTemplate(
-        str(target), pagesize=landscape(A4), title=title, author="trialbridge", invariant=1,
-        leftMargin=40, rightMargin=40, topMargin=40, bottomMargin=40,
-    ).build(story)  # fmt: skip
-
-
-def _widths(grid: Grid, whole: float) -> list[float]:
-    """Return the widths of columns: by the longest text of each, within bounds."""
-    longest = [
-        min(max(8, *(len(row[number]) for row in (grid.head, *grid.rows))), 60)
-        for number in range(len(grid.head))
-    ]
-    return [whole * one / sum(longest) for one in longest]
-
-
-def _plain(text: str) -> str:
-    """Return text for a paragraph of reportlab, which reads markup."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

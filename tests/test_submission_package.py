@@ -90,6 +90,10 @@ def test_a_large_dataset_is_split_where_a_subject_ends(tmp_path: Path) -> None:
     assert sum(map(len, subjects)) == len(set.union(*subjects))
     assert [part.name for part in parts] == [f"LB{number:02d}" for number in range(1, len(parts) + 1)]
     assert all(path.stat().st_size <= 300_000 for path in place.glob("lb*.xpt"))
+    assert verify(tmp_path / "p") == []
+    (place / "lb01.xpt").unlink()
+    found = [(one.rule, one.source) for one in verify(tmp_path / "p")]
+    assert ("split-incomplete", "lb.xpt") in found
 
 
 def test_the_guide_holds_the_sponsors_explanations(run: Path, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from trialbridge.commands.diff import diff
 from trialbridge.commands.fetch import fetch
 from trialbridge.commands.outcome import BAD_INPUT, INTERNAL, INTERRUPTED, Done
 from trialbridge.commands.package import package, verify
+from trialbridge.commands.qualify import qualify
 from trialbridge.commands.registry import registry
 from trialbridge.commands.roundtrip import roundtrip
 from trialbridge.commands.terminology import terminology_app
@@ -35,7 +36,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (convert, validate, roundtrip, registry, diff, fetch, package, verify, demo, why, version):
+for command in (
+    convert,
+    validate,
+    roundtrip,
+    registry,
+    diff,
+    fetch,
+    package,
+    verify,
+    demo,
+    why,
+    version,
+    qualify,
+):
     app.command()(command)
 app.add_typer(define_app, name="define")
 app.add_typer(terminology_app, name="terminology")
