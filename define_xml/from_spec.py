@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from lxml import etree
 
@@ -91,6 +92,15 @@ def from_spec(spec: Spec) -> Composed:
         known = any(item.severity is Severity.ERROR for item in findings)
         return Composed(None, (*findings, *(() if known else (problem,))))
     return Composed(define, tuple(findings))
+
+
+def define_of(spec: Spec) -> Define | None:
+    """Return the define.xml that `spec` describes, right or wrong; nothing, if there is not enough."""
+    sheets = read_sheets(spec)
+    try:
+        return _finished(_Assembly(sheets, context_of(sheets)).root(), sheets)
+    except (ValueError, LookupError):
+        return None
 
 
 def _finished(root: etree._Element, sheets: Sheets) -> Define:
@@ -336,14 +346,12 @@ class _Assembly:
 
     def located(self, root: etree._Element) -> Iterator[Finding]:
         """Yield what is wrong with the whole, each with the row that it comes from."""
-        tree = root.getroottree()
-        placed = [place for place in self.places if place[0].getroottree().getroot() is root]
-        rows = {tree.getpath(element): (sheet, line) for element, sheet, line in placed}
+        rows = {element: (sheet, line) for element, sheet, line in self.places}
         for problem in check_tree(root, is_2_0=self.context.is_2_0):
-            path = problem.path
-            while path and path not in rows:
-                path = path.rpartition("/")[0]
-            place = self._place(problem, *rows[path]) if path else "Define"
+            element = _element_at(root, problem.path, self._prefixes())
+            while element is not None and element not in rows:
+                element = element.getparent()
+            place = "Define" if element is None else self._place(problem, *rows[element])
             yield Finding(problem.severity, problem.rule, problem.message, path=place)
 
     def _place(self, problem: Fault, sheet: Sheet, line: Line) -> str:
@@ -365,6 +373,12 @@ class _Assembly:
             if column.headers and _PREFIX.sub("", where).endswith(_PREFIX.sub("", path))
         )
         return next(ends, path.rpartition("@")[2])
+
+
+def _element_at(root: etree._Element, path: str, prefixes: Mapping[str, str]) -> etree._Element | None:
+    """Return the element at a path that the checks name."""
+    found: Any = root.xpath(path, namespaces=dict(prefixes)) if path else ()
+    return next(iter(found), None)
 
 
 def _paths(column: Column) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from lxml import etree
 
-from trialbridge.define_xml.from_spec import from_spec
+from trialbridge.define_xml.from_spec import define_of
 from trialbridge.define_xml.model import Define
 from trialbridge.define_xml.spec import Spec
 from trialbridge.define_xml.write import to_tree
@@ -26,7 +26,7 @@ def lost(define: Define, spec: Spec) -> list[Finding]:
         >>> lost(define, to_spec(define))
         []
     """
-    again = from_spec(spec).define
+    again = define_of(spec)
     if again is None:
         return [_missing("the whole file cannot be made from the specification")]
     return [_missing(path) for path in dict.fromkeys(_differences(to_tree(define), to_tree(again), "ODM"))]

@@ -164,6 +164,7 @@ def usual_items(file: Definitions) -> list[etree._Element]:
     of_datasets = [ref.get("ItemOID", "") for _, ref in file.refs()]
     lists = file.definitions.iterfind("def:ValueListDef", NAMESPACES)
     of_values = [ref.get("ItemOID", "") for part in lists for ref in part.iterfind("odm:ItemRef", NAMESPACES)]
-    of_nothing = [oid for oid in file.items if oid not in {*of_datasets, *of_values}]
+    used = {*of_datasets, *of_values}
+    of_nothing = [oid for oid in file.items if oid not in used]
     order = dict.fromkeys((*of_datasets, *of_nothing, *of_values))
     return [file.items[oid] for oid in order if oid in file.items]

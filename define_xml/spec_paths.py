@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from lxml import etree
 
@@ -103,5 +104,9 @@ def _qualified(name: str, prefixes: Prefixes, *, attribute: bool = False) -> str
 
 
 def new_element(name: str, prefixes: Prefixes) -> etree._Element:
-    """Return an empty element called `name`."""
-    return etree.Element(_qualified(name, prefixes))
+    """Return an empty element called `name`, which declares the prefixes."""
+    declared: Any = {
+        None: _UNPREFIXED,
+        **{key: uri for key, uri in prefixes.items() if key not in {"odm", "xml"}},
+    }
+    return etree.Element(_qualified(name, prefixes), nsmap=declared)
