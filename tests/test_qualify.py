@@ -52,7 +52,7 @@ def test_an_operation_that_goes_wrong_fails(tmp_path: Path, monkeypatch: pytest.
 
 
 @cache
-def tests_of(path: str) -> frozenset[str]:
+def functions_in(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
@@ -65,7 +65,7 @@ def test_every_requirement_has_tests_that_exist() -> None:
         assert one["tests"], one["id"]
         for test in one["tests"]:
             path, _, name = test.partition("::")
-            if not (ROOT / path).is_file() or (name and name not in tests_of(path)):
+            if not (ROOT / path).is_file() or (name and name not in functions_in(path)):
                 absent.append(f"{one['id']}: {test}")
     assert absent == []
 

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -27,6 +28,8 @@ TRIALS = ("nct06737380", "nct02633163", "nct05631717")
 
 PANDAS_ZERO = 2.0**-260
 """What pandas makes of a zero in a transport file; pyreadstat and R read it as zero."""
+PANDAS_TAIL = 80
+"""The bytes at the end of a file in which pandas takes eight blanks for padding, and so loses a last row."""
 KNOWN = {
     ("required-variable-blank", "AE"): "AEDECOD and others are blank without the user's own MedDRA",
     ("required-variable-blank", "TV"): "a visit that the design plans for no arm",
@@ -128,7 +131,9 @@ def test_pandas_and_pyreadstat_read_the_same(datasets: dict[Path, Dataset]) -> N
     for path, dataset in datasets.items():
         frame = pd.read_sas(path, format="xport", encoding="utf-8")
         frame = frame.mask(frame.map(lambda cell: cell == PANDAS_ZERO), 0.0)
-        same({name: frame[name].tolist() for name in frame.columns}, dataset)
+        there = replace(dataset, table=dataset.table.slice(0, len(frame)))
+        assert len(frame) == len(dataset.table) or b" " * 8 in path.read_bytes()[-PANDAS_TAIL:]
+        same({name: frame[name].tolist() for name in frame.columns}, there)
         columns, facts = pyreadstat.read_xport(str(path), output_format="dict", encoding="utf-8")
         same({name: list(columns[name]) for name in columns}, dataset)
         assert facts.column_labels == [variable.label for variable in dataset.variables]
