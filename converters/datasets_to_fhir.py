@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import cached_property
-from multiprocessing import get_context
 
 import msgspec
 import numpy as np
@@ -22,13 +21,13 @@ from trialbridge.converters.design_forms import Json
 from trialbridge.converters.design_lines import DesignResources, design_resources, is_of, with_design
 from trialbridge.converters.design_resources import DATASETS
 from trialbridge.converters.fhir_parts import Layout, first_subjects, layout_of, part_of
+from trialbridge.converters.other_processes import other_processes
 from trialbridge.converters.overview import NOBODY, Overview, blocks_of, counted
 from trialbridge.converters.resource_lines import Block, Line, Lines, gathered
 from trialbridge.converters.stored_datasets import Stored, held
 from trialbridge.converters.study_to_fhir import Questions, arms_of, questions_of
 from trialbridge.elements import Version
 from trialbridge.findings import Finding
-from trialbridge.lean import become_lean
 from trialbridge.model import Dataset
 from trialbridge.native import PARENT, STATE
 from trialbridge.vocabulary import Vocabulary
@@ -83,6 +82,7 @@ class DatasetsToFhir:
         vocabulary: The study's words.
         block_subjects: Subjects in a block; any number gives the same resources. None for what memory likes.
         processes: How many work; none for two where there is much to do.
+        others: Another process that was started before; else it is started where it is wanted.
         accounts: Dataset -> what became of its cells, so far.
         findings: What the output gate has found, so far.
         joined: Whether the study of the subjects has the design by now.
@@ -94,6 +94,7 @@ class DatasetsToFhir:
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
     block_subjects: int | None = None
     processes: int | None = None
+    others: Executor | None = None
     accounts: dict[str, Account] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     joined: bool = False
@@ -162,7 +163,7 @@ class DatasetsToFhir:
         if self._processes() == 1:
             yield from map(make_block, tasks)
             return
-        with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=become_lean) as pool:
+        with other_processes(1, self.others) as pool:
             waiting: deque[Future[Made]] = deque()
             for task in tasks:
                 if sum(not one.done() for one in waiting) < AHEAD:
@@ -177,6 +178,8 @@ class DatasetsToFhir:
     def _processes(self) -> int:
         if self.processes is not None:
             return self.processes
+        if self.others is not None:
+            return 2
         records = sum(one.overview.rows for one in self.stored)
         return min(2, os.cpu_count() or 1) if records >= WORTH_A_PROCESS else 1
 

@@ -1,4 +1,4 @@
-"""Other processes that read beside this one: they start while this one still imports what it needs.
+"""Other processes that work beside this one: they start while this one still imports what it needs.
 
 Nothing here imports what is slow to import.
 """
@@ -19,16 +19,20 @@ WORTH_A_PROCESS = 48 * 2**20
 """Bytes of input from which several processes are quicker than one."""
 
 READING = "trialbridge.converters.stage"
+WRITING = "trialbridge.converters.block_to_fhir"
 """What they import first."""
 
 
 @contextmanager
-def early_processes(inputs: Sequence[Path], processes: int | None = None) -> Iterator[Executor | None]:
-    """Give processes that get ready to read; none where there is little to read, or one process is wanted.
+def early_processes(
+    inputs: Sequence[Path], processes: int | None = None, first: str = READING
+) -> Iterator[Executor | None]:
+    """Give processes that get ready; none where there is little to read, or one process is wanted.
 
     Args:
         inputs: Files, folders and archives.
-        processes: How many are to read, with this one; by default one for each processor.
+        processes: How many are to work, with this one; by default one for each processor.
+        first: What they import first.
     """
     count = processes or os.cpu_count() or 1
     if count < 2 or sum(map(_size, inputs)) <= WORTH_A_PROCESS:
@@ -36,7 +40,7 @@ def early_processes(inputs: Sequence[Path], processes: int | None = None) -> Ite
         return
     with other_processes(count - 1) as pool:
         for _ in range(count - 1):
-            pool.submit(import_module, READING)
+            pool.submit(import_module, first)
         yield pool
 
 

@@ -178,7 +178,7 @@ def _streamed(path: Path, described: Described) -> Iterator[tuple[Dataset, Itera
     kind = path.suffix.lower()
     if kind == ".xpt":
         yield from stream_xpt_library(path)
-    elif kind in {".json", ".ndjson"}:
+    elif READERS[kind] is _json:
         dataset, batches = stream_dataset_json(path)
         yield dataset, ((batch, {}) for batch in batches)
     else:
