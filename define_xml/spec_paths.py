@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from lxml import etree
@@ -22,6 +23,7 @@ _STEP = re.compile(r"(@?)(?:([\w.-]+):)?([\w.-]+)(?:\[(\d+)\])?")
 _UNPREFIXED = NAMESPACES["odm"]
 
 
+@cache
 def is_path(header: str) -> bool:
     """Return whether the name of a column is a path.
 

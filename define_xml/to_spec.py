@@ -239,7 +239,8 @@ def _fill(row: _Row, columns: Iterable[Column], context: Context) -> Cells:
         said = column.leaves({**cells, **offered}, context)
         if said.items() <= left.items():
             cells |= offered
-            left = {path: text for path, text in left.items() if path not in said}
+            for path in said:
+                del left[path]
         else:
             cells |= column.nothing()
     return cells | {path: text or EMPTY for path, text in left.items()}
