@@ -70,7 +70,7 @@ def datasets(tables: Mapping[str, pa.Table], design: Design | None = None) -> tu
 def dataset(code: str, table: pa.Table, design: Design | None = None) -> Dataset:
     """Return one domain as a dataset: required and expected variables always, permissible ones where used."""
     facts = ig_datasets()[code]
-    wanted = [variable for variable in _variables(code, table) if _used(variable, table)]
+    wanted = [variable for variable in _variables(code, table) if _used(code, variable, table)]
     columns = {variable.name: _column(table, variable) for variable in wanted}
     return Dataset(
         name=code,
@@ -96,15 +96,22 @@ def _variables(code: str, table: pa.Table) -> Iterator[VariableFacts]:
                 yield variable._replace(name=f"{COMMENT}{number}", label=label, core="Perm")
 
 
-def _used(variable: VariableFacts, table: pa.Table) -> bool:
+def _used(code: str, variable: VariableFacts, table: pa.Table) -> bool:
     """Return whether a variable is written; a study day is wherever its date is, known or not."""
-    if variable.core != "Perm":
+    if variable.core != "Perm" or _filled(table, variable.name):
         return True
-    code, suffix = variable.name[:2], variable.name[2:]
-    filled = (
-        name for name in (variable.name, code + _DATES.get(suffix, suffix)) if name in table.column_names
-    )
-    return any(table[name].null_count < len(table) for name in filled)
+    date = _date_of(code, variable.name)
+    return any(facts.name == date and _used(code, facts, table) for facts in domain_variables(code))
+
+
+def _filled(table: pa.Table, name: str) -> bool:
+    return name in table.column_names and table[name].null_count < len(table)
+
+
+def _date_of(code: str, name: str) -> str:
+    """Return the date that a study day is counted from; empty for another variable."""
+    date = _DATES.get(name.removeprefix(code), "")
+    return date and code + date
 
 
 def _column(table: pa.Table, variable: VariableFacts) -> pa.Array:
