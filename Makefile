@@ -4,16 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 TYPED := .typecheck/trialbridge
+OTHERS := chromium r-base-core r-cran-foreign r-cran-haven
 
 .PHONY: demo test coverage lint bench regenerate clean
 
 demo: $(READY)  ## convert the shipped sample trial and say what to open
 	$(BIN)/trialbridge demo --out demo
 
-test: $(READY) $(VENV)/.browser  ## the whole suite, on every processor
+test: $(READY) $(VENV)/.others  ## the whole suite, on every processor
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-coverage: $(READY) $(VENV)/.browser  ## the same, with the lines that no test runs
+coverage: $(READY) $(VENV)/.others  ## the same, with the lines that no test runs
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --cov --cov-report=term:skip-covered
 
 lint: $(READY)  ## style, types, package contents
@@ -40,10 +41,10 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet -e '.[test,lint]'
 	touch $(READY)
 
-$(VENV)/.browser: | $(READY)  ## a browser for the tests that look at pages; they skip with a reason without it
-	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
-	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install -y --no-install-recommends chromium; } \
-	  || echo "no Chromium here: the browser tests will say that they were skipped"
+$(VENV)/.others: | $(READY)  ## other people's readers for the tests; what is not there is skipped with a reason
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null && command -v Rscript >/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq install -y --no-install-recommends $(OTHERS); } \
+	  || echo "no Chromium or no R here: the tests that need them will say that they were skipped"
 	touch $@
 
 clean:
