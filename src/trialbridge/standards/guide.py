@@ -100,9 +100,9 @@ def domain_variables(domain: str, version: str = "3.4") -> tuple[VariableFacts, 
         LookupError: There are no tables of this version, or no such dataset in them.
 
     Example:
-        >>> [variable.name for variable in domain_variables("IE")][-2:]
-        ['IEDTC', 'IEDY']
-        >>> "IEDY" in [variable.name for variable in ig_variables("IE")]
+        >>> "MHSEV" in [variable.name for variable in domain_variables("MH")]
+        True
+        >>> "MHSEV" in [variable.name for variable in ig_variables("MH")]
         False
     """
     found = list(ig_variables(domain, version))
