@@ -54,10 +54,10 @@ _TEXTS = (
     "(?P<",
     "%s",
 )
-_BOMB = b'<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">' + b"".join(
+BOMB = b'<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">' + b"".join(
     b'<!ENTITY %c "%s">' % (98 + level, b"&%c;" % (97 + level) * 10) for level in range(9)
 )
-_OUTSIDE = b'<!DOCTYPE b [<!ENTITY j SYSTEM "file:///etc/passwd">'
+OUTSIDE = b'<!DOCTYPE b [<!ENTITY j SYSTEM "file:///etc/passwd">'
 Damage = Callable[[random.Random, bytes], bytes]
 
 
@@ -131,7 +131,7 @@ def _entities(chance: random.Random, data: bytes) -> bytes:
     used = body[:place] + b"&j;" + body[place:]
     if chance.random() < 0.5:  # in text, where an entity from outside may stand, too
         used = re.sub(rb"(<TranslatedText[^>]*>|<study-id>)", rb"\1&j;", body, count=1)
-    return chance.choice((_BOMB, _OUTSIDE)) + b"]>" + used
+    return chance.choice((BOMB, OUTSIDE)) + b"]>" + used
 
 
 _ANY: Sequence[Damage] = (_flip, _flip, _put_bytes, _cut, _double, _nested)
@@ -194,7 +194,7 @@ def try_one(number: int, seed: int, sound: Sequence[Path]) -> Failure | None:
             (Path(folder) / one.name).symlink_to(one.resolve())
         (Path(folder) / path.name).unlink(missing_ok=True)
         (Path(folder) / path.name).write_bytes(data)
-        problem = _problem(Path(folder))
+        problem = problem_of(Path(folder))
     return Failure(number, path.name, problem) if problem else None
 
 
@@ -206,7 +206,8 @@ def _beside(number: int, seed: int, sound: Sequence[Path], path: Path) -> list[P
     return [*some, *(one for one in sound if one.suffix == path.suffix == ".xml")]
 
 
-def _problem(folder: Path) -> str:
+def problem_of(folder: Path) -> str:
+    """Return what happened to the validation of a folder that should not; empty where nothing did."""
     signal.signal(signal.SIGALRM, _late)
     signal.alarm(SECONDS)
     try:
@@ -227,7 +228,8 @@ def _late(_: int, __: FrameType | None) -> None:
     raise TimeoutError(f"not done after {SECONDS} s")
 
 
-def _try_slice(numbers: range, seed: int, sound: Sequence[Path]) -> tuple[list[Failure], int]:
+def try_slice(numbers: range, seed: int, sound: Sequence[Path]) -> tuple[list[Failure], int]:
+    """Return how validation fails on some damaged files, and the most megabytes that this process took."""
     found = [one for number in numbers if (one := try_one(number, seed, sound))]
     return found, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
@@ -247,7 +249,7 @@ def main() -> int:
     failures: list[Failure] = []
     peak = 0
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        jobs = [pool.apply_async(_try_slice, (numbers, given.seed, sound)) for numbers in slices]
+        jobs = [pool.apply_async(try_slice, (numbers, given.seed, sound)) for numbers in slices]
         for job in jobs:
             found, megabytes = job.get(timeout=_SLICE * SECONDS)
             failures += found

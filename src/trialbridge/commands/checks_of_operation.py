@@ -108,7 +108,8 @@ def _run(arguments: Sequence[str], folder: Path) -> tuple[int, str]:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in folder.rglob("*") if path.is_file())
+    """Return the hash of each file that a run writes; explanations that lie beside it are people's."""
+    files = (path for part in ("sdtm", "run") for path in (folder / part).rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix(): path for path in files}
     return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in names.items()}
 
