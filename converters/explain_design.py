@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -139,7 +140,7 @@ def _cell(source: _Source, name: str, value: str) -> Cell:
 
 
 @dataclass
-class _Source:
+class _Source(ABC):
     """What the records of a run's design came from.
 
     Attributes:
@@ -155,13 +156,13 @@ class _Source:
     problem: str = ""
     rule = ""
 
+    @abstractmethod
     def found(self, name: str, value: str) -> Iterator[tuple[str, str]]:
         """Yield path and value of all that a variable's value depends on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def places(self) -> list[Place]:
         """Return the resources, or other sources, that were found so far."""
-        raise NotImplementedError
 
     def otherwise(self, name: str) -> tuple[str, str]:  # noqa: ARG002 -- others look at it
         """Return how a value came about that was not found."""

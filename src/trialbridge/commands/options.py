@@ -24,6 +24,15 @@ class Form(StrEnum):
     BUNDLE = "bundle"
 
 
+class Only(StrEnum):
+    """The parts of a validation that can be asked for alone."""
+
+    XPT = "xpt"
+    DEFINE = "define"
+    TRC = "trc"
+    CONTENT = "content"
+
+
 class Units(StrEnum):
     """Systems of standard units."""
 
@@ -80,4 +89,52 @@ Blinded = Annotated[
 StableSeq = Annotated[
     Path | None,
     typer.Option("--stable-seq", metavar="RUN", help="The run of an earlier cut, whose --SEQ stay."),
+]
+Sources = Annotated[
+    list[Path],
+    typer.Argument(metavar="DIR|FILE...", help="A folder of datasets with define.xml, or single files."),
+]
+Reports = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--report", help="A report: .xlsx, .html, .json, .sarif or .xml (JUnit). Repeat for several."
+    ),
+]
+OnlyPart = Annotated[Only | None, typer.Option("--only", help="One part of the rules; trc is the gate.")]
+Guide = Annotated[
+    str, typer.Option("--ig", help="Version of SDTMIG, against what the files say, such as 3.4.")
+]
+TermsHeld = Annotated[str, typer.Option("--ct", help="Release of controlled terminology, by its date.")]
+TaggingFile = Annotated[Path | None, typer.Option("--stf", help="The eCTD's study tagging file.")]
+DefineElsewhere = Annotated[Path | None, typer.Option("--define", help="A define.xml that lies elsewhere.")]
+CoreRules = Annotated[
+    Path | None,
+    typer.Option("--core-rules", help="CDISC's open rules, your own copy: a JSON or YAML file, or a folder."),
+]
+DispositionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--dispositions",
+        metavar="FILE.toml",
+        help="Why findings stay; without it, dispositions.toml beside them.",
+    ),
+]
+AddDispositions = Annotated[
+    bool, typer.Option("--add-dispositions", help="Add a blank block for each new cause to that file.")
+]
+Since = Annotated[
+    Path | None,
+    typer.Option("--since", metavar="RUN.json", help="The --report of an earlier run: what is new?"),
+]
+OtherReport = Annotated[
+    Path | None,
+    typer.Option(
+        "--compare", metavar="REPORT", help="A report of Pinnacle 21 or CDISC CORE to compare with."
+    ),
+]
+Fix = Annotated[
+    Path | None,
+    typer.Option(
+        "--fix", metavar="OUT", help="Write a repaired copy and a log of every change; never in place."
+    ),
 ]
