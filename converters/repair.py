@@ -24,6 +24,7 @@ from trialbridge.converters.repair_columns import (
     Known,
     length_repairs,
     lengths_of,
+    names_twice,
     repair_columns,
 )
 from trialbridge.converters.repair_texts import Column, Verdict, repair_text
@@ -108,7 +109,7 @@ def _repaired(package: Package, frame: Frame, part: Part) -> _Patient:
     dataset, found = repair_columns(part.dataset, _known(package, frame))
     patient = _Patient(part, dataset)
     patient.log += [_line(patient, one) for one in found]
-    for place, variable in enumerate(dataset.variables):
+    for place, variable in enumerate(() if names_twice(dataset) else dataset.variables):
         if variable.type == "Char":
             _repair_cells(patient, place, _column(package, frame, part, variable))
     return patient

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -50,16 +51,28 @@ class ColumnRepair:
     why: str
 
 
+_TWICE = "two variables have this name, and nothing tells which is meant: the dataset is left as it is"
 Step = Callable[[Dataset, Known], tuple[Dataset, list[ColumnRepair]]]
 
 
 def repair_columns(dataset: Dataset, known: Known) -> tuple[Dataset, list[ColumnRepair]]:
-    """Return a dataset with names, labels, order and types as they should be, and what was wrong."""
+    """Return a dataset with names, labels, order and types as they should be, and what was wrong.
+
+    One in which a name stands twice is left: nothing tells which of the two columns is meant.
+    """
+    if twice := names_twice(dataset):
+        return dataset, [ColumnRepair(one, one, None, "variable-name-twice", _TWICE) for one in twice]
     found = []
     for step in _STEPS:
         dataset, more = step(dataset, known)
         found += more
     return dataset, found
+
+
+def names_twice(dataset: Dataset) -> list[str]:
+    """Return the names that several variables of a dataset have."""
+    counts = Counter(one.name for one in dataset.variables)
+    return [name for name, count in counts.items() if count > 1]
 
 
 def _names(dataset: Dataset, known: Known) -> tuple[Dataset, list[ColumnRepair]]:

@@ -25,6 +25,7 @@ from trialbridge.converters.validate import read_package
 from trialbridge.converters.write_xpt import write_xpt
 from trialbridge.model import Dataset
 from trialbridge.standards import codelist
+from trialbridge.validation.frame import format_number
 from trialbridge.validation.rule import rules
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -327,3 +328,16 @@ def test_the_pilot_has_two_cells_with_characters_of_windows(shared: Path, tmp_pa
         ("TS", "28", "TSVAL", "repaired"),
     ]
     assert {one["rule"] for one in log if not one["record"]} == {"dataset-label-blank"}
+
+
+def test_a_dataset_in_which_a_name_stands_twice_is_left_and_named(tmp_path: Path) -> None:
+    source = tmp_path / "in" / "ex.csv"
+    source.parent.mkdir()
+    source.write_text("STUDYID,DOMAIN,USUBJID,EXTRT,EXTRT\nS1,EX,S1-1,A, B \n", encoding="utf-8")
+    lines = fixed(source.parent, tmp_path / "out")
+    assert [line["variable"] for line in lines if line["rule"] == "variable-name-twice"] == ["EXTRT"]
+    assert (tmp_path / "out" / "ex.csv").read_bytes() == source.read_bytes()
+
+
+def test_a_number_without_end_is_said_as_it_stands() -> None:
+    assert [format_number(one) for one in (float("inf"), 2.0, 0.5)] == ["inf", "2", "0.5"]

@@ -216,7 +216,7 @@ def format_number(value: float) -> str:
         >>> format_number(3.0), format_number(1.3000000000000003)
         ('3', '1.3')
     """
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.12g}"
+    return str(int(value)) if abs(value) < 1e15 and value == int(value) else f"{value:.12g}"
 
 
 def _flags(array: pa.Array) -> Mask:
