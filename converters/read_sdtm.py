@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
@@ -66,10 +67,16 @@ def _sas_cells(values: Iterable[object], kind: str) -> pa.Array:
 
 def _csv(source: Path, described: Described) -> list[Dataset]:
     name = source.stem.upper()
-    with source.open(encoding="utf-8-sig", newline="") as file:
-        names, *rows = list(csv.reader(file)) or [[]]
+    try:
+        with source.open(encoding="utf-8-sig", newline="") as file:
+            names, *rows = list(csv.reader(file)) or [[]]
+    except csv.Error as error:
+        raise ReadError(str(source), str(error)) from error
     if not names:
         raise ReadError(str(source), "it holds no line with the names of variables")
+    counts = Counter(one.upper() for one in names)
+    if twice := [one for one, count in counts.items() if count > 1]:
+        raise ReadError(str(source), f"its first line has a name twice: {', '.join(twice)}")
     known = {variable.name: variable for variable in _variables_of(name, described)}
     variables = [known.get(one.upper()) or Variable(one.upper(), "") for one in names]
     cells = {}

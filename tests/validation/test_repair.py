@@ -334,8 +334,11 @@ def test_a_dataset_in_which_a_name_stands_twice_is_left_and_named(tmp_path: Path
     source = tmp_path / "in" / "ex.csv"
     source.parent.mkdir()
     source.write_text("STUDYID,DOMAIN,USUBJID,EXTRT,EXTRT\nS1,EX,S1-1,A, B \n", encoding="utf-8")
-    lines = fixed(source.parent, tmp_path / "out")
-    assert [line["variable"] for line in lines if line["rule"] == "variable-name-twice"] == ["EXTRT"]
+    [line] = fixed(source.parent, tmp_path / "out")
+    assert (line["rule"], line["from"]) == (
+        "file-unreadable",
+        f"{source}: its first line has a name twice: EXTRT",
+    )
     assert (tmp_path / "out" / "ex.csv").read_bytes() == source.read_bytes()
 
 
